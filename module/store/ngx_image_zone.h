@@ -1,0 +1,80 @@
+/*
+ * The mapping on this host: observations in shared memory.
+ *
+ * store/ keeps what was observed: the zone for the workers of a host, Redis
+ * for all hosts.  It may use core/ and net/; it knows nothing of lookups or
+ * clients.
+ *
+ * The memory is laid out once, as a hash table over two pools of entries of
+ * one size: so nothing is allocated later, eviction takes one step, and a
+ * zone that a killed worker left half-written is simply laid out anew.
+ * Failures alone have the smaller pool, a tenth, so that a flood of unknown
+ * references evicts no digest (rule 14).
+ */
+
+#ifndef NGX_IMAGE_ZONE_H
+#define NGX_IMAGE_ZONE_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <image_key.h>
+#include <image_observation.h>
+
+
+typedef struct ngx_image_zone_s  ngx_image_zone_t;
+
+/* SHA-256 of an identity */
+
+typedef struct {
+    uint8_t   hash[IMAGE_HASH];
+} ngx_image_id_t;
+
+
+/* both clocks of this host, now */
+void ngx_image_now(image_moment_t *now);
+
+/* for configuration: declares the zone; NULL where cf->log has the reason */
+ngx_image_zone_t *ngx_image_zone_add(ngx_conf_t *cf, ngx_str_t *name,
+    size_t size, void *tag);
+
+/*
+ * Before the zone is initialised: how long an observation is kept, in
+ * microseconds, and the name of the server whose clock is shared: a reload
+ * that names another one forgets the clock.
+ */
+void ngx_image_zone_configure(ngx_image_zone_t *zone, int64_t retention,
+    ngx_str_t *source);
+
+/* the least size that holds a useful number of observations, in bytes */
+size_t ngx_image_zone_least(void);
+
+/* copies what is known of an identity; NGX_OK, or NGX_DECLINED: nothing */
+ngx_int_t ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
+    image_observation_t *observation);
+
+/*
+ * Merges an observation into the zone (image_observation_merge()), and copies
+ * the outcome back into *observation.  *old is the digest that was there,
+ * where IMAGE_MERGE_MOVED is among the flags returned.
+ */
+ngx_uint_t ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
+    image_observation_t *observation, ngx_flag_t from_run,
+    image_digest_t *old);
+
+/*
+ * The clock of the tag key's window, in microseconds of Unix time.  Redis'
+ * time is given at each answer, with the boot-time moments between which the
+ * server read it.
+ */
+void ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t now,
+    int64_t sent, int64_t received);
+
+/*
+ * The time for a window now, never going back on this host; shared: by
+ * Redis' clock, else by this host's.  -1 where Redis' was never seen.
+ */
+int64_t ngx_image_zone_window_time(ngx_image_zone_t *zone, ngx_flag_t shared);
+
+
+#endif /* NGX_IMAGE_ZONE_H */
