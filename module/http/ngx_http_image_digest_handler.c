@@ -1,0 +1,786 @@
+/*
+ * The request: asked for its image after access control, suspended while the
+ * lookup runs, decided once.
+ */
+
+#include <ngx_http_image_digest.h>
+
+#include <openssl/rand.h>
+
+
+static ngx_http_image_decision_t *ngx_http_image_digest_create(
+    ngx_http_request_t *r, ngx_http_image_digest_loc_conf_t *ilcf);
+static void ngx_http_image_digest_keep(void *data);
+static void ngx_http_image_digest_cleanup(void *data);
+
+static ngx_int_t ngx_http_image_digest_begin(ngx_http_request_t *r,
+    ngx_http_image_decision_t *d);
+static ngx_int_t ngx_http_image_digest_method(ngx_http_image_decision_t *d);
+static ngx_flag_t ngx_http_image_digest_is(ngx_http_image_decision_t *d,
+    const char *method);
+static ngx_int_t ngx_http_image_digest_evaluate(ngx_http_request_t *r,
+    ngx_http_image_decision_t *d);
+static ngx_int_t ngx_http_image_digest_evaluate_key(ngx_http_request_t *r,
+    ngx_http_image_decision_t *d);
+static ngx_int_t ngx_http_image_digest_evaluate_ttl(ngx_http_request_t *r,
+    ngx_http_image_decision_t *d);
+static ngx_int_t ngx_http_image_digest_ask(ngx_http_request_t *r,
+    ngx_http_image_decision_t *d);
+static ngx_int_t ngx_http_image_digest_suspend(ngx_http_request_t *r,
+    ngx_http_image_decision_t *d);
+static void ngx_http_image_digest_resume(ngx_image_waiter_t *w);
+
+static ngx_int_t ngx_http_image_digest_invalid(ngx_http_image_decision_t *d,
+    image_reason_e reason, const char *error);
+static ngx_int_t ngx_http_image_digest_answered(ngx_http_image_decision_t *d);
+static ngx_int_t ngx_http_image_digest_decide(ngx_http_image_decision_t *d);
+static ngx_flag_t ngx_http_image_digest_write_held(
+    ngx_http_image_decision_t *d);
+static ngx_int_t ngx_http_image_digest_make_key(ngx_http_image_decision_t *d,
+    ngx_flag_t *matches);
+static size_t ngx_http_image_digest_window(ngx_http_image_decision_t *d,
+    u_char *text);
+
+
+ngx_int_t
+ngx_http_image_digest_handler(ngx_http_request_t *r)
+{
+    ngx_http_image_decision_t         *d;
+    ngx_http_image_digest_loc_conf_t  *ilcf;
+
+    d = ngx_http_image_digest_decision(r);
+
+    if (d == NULL) {
+        ilcf = ngx_http_get_module_loc_conf(r, ngx_http_image_digest_module);
+
+        if (!ilcf->enable) {
+            return NGX_DECLINED;
+        }
+
+        /*
+         * a subrequest skips the access phase, so it may ask only once the
+         * main request is past it: auth_request's is made before its verdict
+         */
+
+        if (r != r->main && r->main->phase_handler < r->phase_handler) {
+            return NGX_DECLINED;
+        }
+
+        d = ngx_http_image_digest_create(r, ilcf);
+
+        if (d == NULL || ngx_http_image_digest_begin(r, d) == NGX_ERROR) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (d->status == NGX_HTTP_IMAGE_WAITING) {
+        return ngx_http_image_digest_suspend(r, d);
+    }
+
+    if (d->answer) {
+        return ngx_http_image_digest_answer(r, d);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_http_image_decision_t *
+ngx_http_image_digest_decision(ngx_http_request_t *r)
+{
+    ngx_http_request_t         *main;
+    ngx_pool_cleanup_t         *cln;
+    ngx_http_image_decision_t  *d;
+
+    main = r->main;
+
+    d = ngx_http_get_module_ctx(main, ngx_http_image_digest_module);
+
+    if (d == NULL && (main->internal || main->filter_finalize)) {
+
+        /* a redirect clears the contexts, but not the pool */
+
+        for (cln = main->pool->cleanup; cln; cln = cln->next) {
+
+            if (cln->handler == ngx_http_image_digest_keep) {
+                d = cln->data;
+                ngx_http_set_ctx(main, d, ngx_http_image_digest_module);
+                break;
+            }
+        }
+    }
+
+    return d;
+}
+
+
+void
+ngx_http_image_digest_random_key(u_char *key)
+{
+    uint8_t  bytes[IMAGE_KEY_TEXT / 2];
+
+    if (RAND_bytes(bytes, sizeof(bytes)) != 1) {
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                      "image digest: RAND_bytes() failed");
+
+        /* not secret, but of this moment alone */
+
+        ngx_memset(bytes, 0, sizeof(bytes));
+        *(uint64_t *) (void *) bytes = (uint64_t) ngx_random() << 32
+                                       | (uint32_t) ngx_random();
+    }
+
+    image_hex(key, bytes, sizeof(bytes));
+}
+
+
+static ngx_http_image_decision_t *
+ngx_http_image_digest_create(ngx_http_request_t *r,
+    ngx_http_image_digest_loc_conf_t *ilcf)
+{
+    ngx_http_cleanup_t         *hcln;
+    ngx_pool_cleanup_t         *cln;
+    ngx_http_image_decision_t  *d;
+
+    cln = ngx_pool_cleanup_add(r->main->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    hcln = ngx_http_cleanup_add(r->main, 0);
+    if (hcln == NULL) {
+        return NULL;
+    }
+
+    d = ngx_pcalloc(r->main->pool, sizeof(ngx_http_image_decision_t));
+    if (d == NULL) {
+        return NULL;
+    }
+
+    d->main = r->main;
+    d->conf = ilcf;
+
+    cln->handler = ngx_http_image_digest_keep;
+    cln->data = d;
+
+    hcln->handler = ngx_http_image_digest_cleanup;
+    hcln->data = d;
+
+    ngx_http_set_ctx(r->main, d, ngx_http_image_digest_module);
+
+    return d;
+}
+
+
+static void
+ngx_http_image_digest_keep(void *data)
+{
+    /* a mark to find the decision by: the pool frees it */
+}
+
+
+static void
+ngx_http_image_digest_cleanup(void *data)
+{
+    ngx_http_image_decision_t  *d = data;
+
+    ngx_image_lookup_leave(&d->waiter);
+}
+
+
+/* NGX_OK: decided; NGX_AGAIN: a lookup is under way; NGX_ERROR */
+
+static ngx_int_t
+ngx_http_image_digest_begin(ngx_http_request_t *r,
+    ngx_http_image_decision_t *d)
+{
+    ngx_int_t  rc;
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "image digest begin");
+
+    ngx_image_now(&d->waiter.arrived);
+
+    rc = ngx_http_image_digest_method(d);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_image_digest_evaluate(r, d);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_image_digest_ask(r, d);
+    }
+
+    if (rc == NGX_AGAIN || rc == NGX_ERROR) {
+        return rc;
+    }
+
+    return ngx_http_image_digest_answered(d);
+}
+
+
+/* the client's own method: error_page makes a GET of it */
+
+static ngx_int_t
+ngx_http_image_digest_method(ngx_http_image_decision_t *d)
+{
+    u_char     *p, *last;
+    ngx_str_t  *line;
+
+    line = &d->main->request_line;
+    last = line->data + line->len;
+
+    for (p = line->data; p < last && *p != ' '; p++) { /* void */ }
+
+    d->method.data = line->data;
+    d->method.len = p - line->data;
+
+    d->read = ngx_http_image_digest_is(d, "GET")
+              || ngx_http_image_digest_is(d, "HEAD")
+              || ngx_http_image_digest_is(d, "OPTIONS")
+              || ngx_http_image_digest_is(d, "PROPFIND");
+
+    if (ngx_http_image_digest_is(d, "COPY")
+        || ngx_http_image_digest_is(d, "MOVE"))
+    {
+        /* their destination escapes the key */
+
+        d->answer = NGX_HTTP_NOT_ALLOWED;
+
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_flag_t
+ngx_http_image_digest_is(ngx_http_image_decision_t *d, const char *method)
+{
+    return d->method.len == ngx_strlen(method)
+           && ngx_strncmp(d->method.data, method, d->method.len) == 0;
+}
+
+
+/* NGX_OK; NGX_DECLINED: the request is invalid; NGX_ERROR */
+
+static ngx_int_t
+ngx_http_image_digest_evaluate(ngx_http_request_t *r,
+    ngx_http_image_decision_t *d)
+{
+    ngx_str_t                 value;
+    const char               *error;
+    ngx_http_image_digest_t  *image;
+
+    image = d->conf->image;
+
+    if (ngx_http_complex_value(r, image->reference, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    error = image_reference_parse(&d->reference, value.data, value.len);
+
+    if (error) {
+        return ngx_http_image_digest_invalid(d, IMAGE_INVALID_REFERENCE,
+                                             error);
+    }
+
+    d->pinned = image_reference_is_pinned(&d->reference);
+
+    if (image->platform) {
+
+        if (ngx_http_complex_value(r, image->platform, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        error = image_platform_parse(&d->platform, value.data, value.len);
+
+        if (error) {
+            return ngx_http_image_digest_invalid(d, IMAGE_INVALID_PLATFORM,
+                                                 error);
+        }
+    }
+
+    d->engine = ngx_image_registry_engine.name;
+
+    if (image->engine) {
+
+        if (ngx_http_complex_value(r, image->engine, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (value.len) {
+            d->engine = value;
+        }
+    }
+
+    if (ngx_http_image_digest_evaluate_ttl(r, d) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_image_digest_evaluate_key(r, d);
+}
+
+
+static ngx_int_t
+ngx_http_image_digest_evaluate_key(ngx_http_request_t *r,
+    ngx_http_image_decision_t *d)
+{
+    ngx_str_t                  value;
+    ngx_uint_t                 i, empty;
+    ngx_http_complex_value_t  *parts;
+
+    parts = d->conf->key->elts;
+
+    d->nparts = d->conf->key->nelts;
+    d->parts = ngx_palloc(d->main->pool, d->nparts * sizeof(image_str_t));
+    if (d->parts == NULL) {
+        return NGX_ERROR;
+    }
+
+    empty = 1;
+
+    for (i = 0; i < d->nparts; i++) {
+
+        if (ngx_http_complex_value(r, &parts[i], &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        d->parts[i].len = value.len;
+        d->parts[i].data = value.data;
+
+        if (value.len) {
+            empty = 0;
+        }
+    }
+
+    if (empty) {
+        return ngx_http_image_digest_invalid(d, IMAGE_EMPTY_KEY,
+                                             "every part of it is empty");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_image_digest_evaluate_ttl(ngx_http_request_t *r,
+    ngx_http_image_decision_t *d)
+{
+    int64_t                            ttl;
+    ngx_str_t                          value;
+    ngx_http_image_digest_loc_conf_t  *ilcf;
+
+    ilcf = d->conf;
+    ttl = ilcf->ttl_constant;
+
+    if (ilcf->ttl) {
+
+        if (ngx_http_complex_value(r, ilcf->ttl, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (value.len) {
+            ttl = ngx_http_image_conf_time(&value);
+
+            if (ttl == NGX_ERROR) {
+                ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                              "image digest: the TTL \"%V\" is no time, the "
+                              "smallest that is allowed is used", &value);
+                ttl = 0;
+            }
+        }
+    }
+
+    ttl = ngx_max(ttl, ilcf->ttl_min);
+    ttl = ngx_min(ttl, ilcf->ttl_max);
+
+    d->ttl = ngx_min(ttl, ilcf->image->resolver->retention);
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK: there is an answer; NGX_AGAIN: it will come; NGX_ERROR */
+
+static ngx_int_t
+ngx_http_image_digest_ask(ngx_http_request_t *r, ngx_http_image_decision_t *d)
+{
+    image_reason_e                     refused;
+    ngx_image_waiter_t                *w;
+    ngx_image_resolver_t              *resolver;
+    ngx_image_question_t              *question;
+    ngx_http_image_digest_loc_conf_t  *ilcf;
+
+    w = &d->waiter;
+    ilcf = d->conf;
+    resolver = ilcf->image->resolver;
+    question = &d->question;
+
+    if (d->pinned) {
+        w->reason = IMAGE_OK;
+        w->digest = d->reference.digest;
+
+        return NGX_OK;
+    }
+
+    refused = IMAGE_OK;
+
+    question->engine = &ngx_image_registry_engine;
+
+    if (d->engine.len != question->engine->name.len
+        || ngx_strncmp(d->engine.data, question->engine->name.data,
+                       d->engine.len)
+           != 0)
+    {
+        refused = IMAGE_ENGINE_UNKNOWN;
+
+    } else {
+        question->registry = ngx_image_registry_find(resolver->registries,
+                                                     d->reference.domain.data,
+                                                     d->reference.domain.len);
+        if (question->registry == NULL) {
+            refused = IMAGE_REGISTRY_NOT_ALLOWED;
+        }
+    }
+
+    if (refused != IMAGE_OK) {
+        ngx_image_lookup_refused(resolver, &d->reference, refused,
+                                 r->connection->log);
+        w->reason = refused;
+
+        return NGX_OK;
+    }
+
+    question->reference = &d->reference;
+    question->platform = &d->platform;
+
+    if (ngx_image_lookup_identify(question, d->main->pool) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    w->ttl = d->ttl;
+
+    if (!d->read && ilcf->writes == NGX_HTTP_IMAGE_WRITES_SETTLED) {
+        w->ttl = ngx_min(d->ttl, ilcf->fresh);
+    }
+
+    w->timeout = ilcf->timeout;
+    w->handler = ngx_http_image_digest_resume;
+    w->data = d;
+
+    return ngx_image_lookup(resolver, question, w);
+}
+
+
+static ngx_int_t
+ngx_http_image_digest_suspend(ngx_http_request_t *r,
+    ngx_http_image_decision_t *d)
+{
+    ngx_uint_t            i;
+    ngx_http_request_t  **rr;
+
+    if (d->suspended == NULL) {
+        d->suspended = ngx_array_create(d->main->pool, 1,
+                                        sizeof(ngx_http_request_t *));
+        if (d->suspended == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    rr = d->suspended->elts;
+
+    for (i = 0; i < d->suspended->nelts; i++) {
+        if (rr[i] == r) {
+            return NGX_AGAIN;
+        }
+    }
+
+    rr = ngx_array_push(d->suspended);
+    if (rr == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    *rr = r;
+
+    if (r == r->main) {
+
+        /* the body stays unread, but a client that leaves is noticed */
+
+        if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        r->read_event_handler = ngx_http_test_reading;
+    }
+
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_image_digest_resume(ngx_image_waiter_t *w)
+{
+    ngx_uint_t                  i;
+    ngx_connection_t           *c;
+    ngx_http_request_t         *r, **rr;
+    ngx_http_image_decision_t  *d;
+
+    d = w->data;
+    r = d->main;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "image digest resume: \"%V\" \"%s\"",
+                   &d->question.subject.reference,
+                   image_reason_name(w->reason));
+
+    if (ngx_http_image_digest_answered(d) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        ngx_http_run_posted_requests(c);
+        return;
+    }
+
+    rr = d->suspended->elts;
+
+    for (i = 0; i < d->suspended->nelts; i++) {
+
+        if (rr[i] == r) {
+            r->read_event_handler = ngx_http_block_reading;
+        }
+
+        rr[i]->write_event_handler = ngx_http_core_run_phases;
+
+        if (ngx_http_post_request(rr[i], NULL) != NGX_OK) {
+            ngx_http_finalize_request(r, NGX_ERROR);
+            break;
+        }
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_image_digest_invalid(ngx_http_image_decision_t *d,
+    image_reason_e reason, const char *error)
+{
+    d->waiter.reason = reason;
+    d->error = error;
+    d->answer = NGX_HTTP_BAD_REQUEST;
+
+    return NGX_DECLINED;
+}
+
+
+/* the lookup has ended, or none was needed: what becomes of the request */
+
+static ngx_int_t
+ngx_http_image_digest_answered(ngx_http_image_decision_t *d)
+{
+    image_moment_t       now;
+    ngx_image_waiter_t  *w;
+
+    w = &d->waiter;
+
+    ngx_image_now(&now);
+    d->wait = now.boot - w->arrived.boot;
+
+    d->reason = w->reason;
+
+    if (d->answer) {
+        d->status = NGX_HTTP_IMAGE_INVALID;
+        ngx_http_image_digest_random_key(d->key);
+
+        return NGX_OK;
+    }
+
+    if (w->reason != IMAGE_OK) {
+        d->status = NGX_HTTP_IMAGE_FALLBACK;
+
+        return ngx_http_image_digest_decide(d);
+    }
+
+    d->digest = w->digest;
+    d->age = w->age;
+    d->held = w->held;
+
+    switch (w->from) {
+
+    case NGX_IMAGE_FROM_NOWHERE:
+        d->status = NGX_HTTP_IMAGE_PINNED;
+        break;
+
+    case NGX_IMAGE_FROM_ZONE:
+        d->status = NGX_HTTP_IMAGE_HIT;
+        break;
+
+    case NGX_IMAGE_FROM_SHARED:
+        d->status = NGX_HTTP_IMAGE_SHARED;
+        break;
+
+    case NGX_IMAGE_FROM_ORIGIN:
+        d->status = NGX_HTTP_IMAGE_RESOLVED;
+        break;
+    }
+
+    return ngx_http_image_digest_decide(d);
+}
+
+
+/* in the contract's order: "error", then writes, then the fallback */
+
+static ngx_int_t
+ngx_http_image_digest_decide(ngx_http_image_decision_t *d)
+{
+    ngx_flag_t  matches;
+
+    if (ngx_http_image_digest_make_key(d, &matches) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!matches) {
+        ngx_http_image_digest_random_key(d->key);
+    }
+
+    if (d->status == NGX_HTTP_IMAGE_FALLBACK
+        && d->conf->fallback == NGX_HTTP_IMAGE_FALLBACK_ERROR)
+    {
+        d->answer = NGX_HTTP_SERVICE_UNAVAILABLE;
+        return NGX_OK;
+    }
+
+    if (d->read) {
+        if (!matches) {
+            d->answer = NGX_HTTP_NOT_FOUND;
+        }
+
+        return NGX_OK;
+    }
+
+    if (matches && !ngx_http_image_digest_write_held(d)) {
+        d->passed = 1;
+        return NGX_OK;
+    }
+
+    d->dropped = 1;
+
+    d->answer = (ngx_http_image_digest_is(d, "PUT")
+                 || ngx_http_image_digest_is(d, "POST"))
+                ? NGX_HTTP_OK : NGX_HTTP_NOT_FOUND;
+
+    return NGX_OK;
+}
+
+
+/* does "image_digest_writes" keep this write from the store? */
+
+static ngx_flag_t
+ngx_http_image_digest_write_held(ngx_http_image_decision_t *d)
+{
+    if (d->pinned) {
+        return 0;
+    }
+
+    switch (d->conf->writes) {
+
+    case NGX_HTTP_IMAGE_WRITES_PINNED:
+        return 1;
+
+    case NGX_HTTP_IMAGE_WRITES_SETTLED:
+        return d->digest.algorithm == IMAGE_DIGEST_NONE
+               || d->held < d->conf->settled;
+
+    default:
+        return 0;
+    }
+}
+
+
+/* *matches: there is a key under which something can be found */
+
+static ngx_int_t
+ngx_http_image_digest_make_key(ngx_http_image_decision_t *d,
+    ngx_flag_t *matches)
+{
+    int          rc;
+    u_char       window[2 * NGX_INT64_LEN + 1];
+    image_key_t  key;
+
+    *matches = 1;
+
+    ngx_memzero(&key, sizeof(image_key_t));
+
+    key.platform.data = d->platform.text;
+    key.platform.len = d->platform.len;
+    key.parts = d->parts;
+    key.nparts = d->nparts;
+
+    if (d->status != NGX_HTTP_IMAGE_FALLBACK) {
+        rc = image_key_of_digest(d->key, &key, &d->digest);
+        return rc == 0 ? NGX_OK : NGX_ERROR;
+    }
+
+    if (d->conf->fallback != NGX_HTTP_IMAGE_FALLBACK_TAG) {
+        *matches = 0;
+        return NGX_OK;
+    }
+
+    if (d->conf->window != NGX_HTTP_IMAGE_WINDOW_OFF) {
+        key.window.data = window;
+        key.window.len = ngx_http_image_digest_window(d, window);
+
+        if (key.window.len == 0) {
+            *matches = 0;
+            return NGX_OK;
+        }
+    }
+
+    key.resolver.data = d->conf->image->resolver->name.data;
+    key.resolver.len = d->conf->image->resolver->name.len;
+    key.engine.data = d->engine.data;
+    key.engine.len = d->engine.len;
+    key.reference.data = d->reference.text;
+    key.reference.len = d->reference.len;
+
+    rc = image_key_of_tag(d->key, &key);
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+/* "LENGTH/NUMBER", or nothing where no window could ever match */
+
+static size_t
+ngx_http_image_digest_window(ngx_http_image_decision_t *d, u_char *text)
+{
+    int64_t                window, length, time;
+    ngx_image_resolver_t  *resolver;
+
+    resolver = d->conf->image->resolver;
+
+    window = d->conf->window;
+
+    if (window == NGX_HTTP_IMAGE_WINDOW_TTL) {
+        window = d->ttl;
+    }
+
+    length = image_window_length(window, d->ttl);
+    if (length == 0) {
+        return 0;
+    }
+
+    time = ngx_image_zone_window_time(resolver->zone,
+                                      resolver->shared != NULL);
+    if (time < 0) {
+        return 0;
+    }
+
+    return ngx_sprintf(text, "%L/%L", length,
+                       time / NGX_HTTP_IMAGE_SECOND / length)
+           - text;
+}
