@@ -1,0 +1,33 @@
+# Fuzzers of module/core, one for each parser of bytes from outside (libFuzzer,
+# so clang).  Included by the Makefile at the top; all paths are from there.
+# What is found stays in build/fuzz, as crash-, leak-, oom- and timeout- files.
+
+FUZZ_CC ?= clang
+FUZZ_SECONDS ?= 60
+FUZZ_CFLAGS ?= -std=c99 -D_DEFAULT_SOURCE -g -O1 -fno-omit-frame-pointer \
+	-Wall -Wextra -Werror -fsanitize=fuzzer,address,undefined \
+	-fno-sanitize-recover=all
+FUZZ_LIBS = -ljansson -lcrypto
+
+FUZZ_TARGETS = $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/*.c))
+
+.PHONY: fuzz fuzz-build $(addprefix fuzz-,$(FUZZ_TARGETS))
+
+fuzz-build: $(addprefix build/fuzz/,$(FUZZ_TARGETS))
+
+fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS))
+
+build/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(wildcard module/core/*.[ch])
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_CFLAGS) -Imodule/core -o $@ $< \
+		$(wildcard module/core/*.c) $(FUZZ_LIBS)
+
+# the corpus grows in build/, the seeds stay as they are
+
+$(addprefix fuzz-,$(FUZZ_TARGETS)): fuzz-%: build/fuzz/%
+	@mkdir -p build/fuzz/corpus/$*
+	cd build/fuzz && ./$* -max_total_time=$(FUZZ_SECONDS) \
+		-rss_limit_mb=1024 -timeout=10 -print_final_stats=1 \
+		-artifact_prefix=$*- \
+		$(if $(wildcard t/fuzz/$*.dict),-dict=$(CURDIR)/t/fuzz/$*.dict) \
+		corpus/$* $(CURDIR)/t/fuzz/seeds/$*
