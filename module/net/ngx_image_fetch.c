@@ -1,0 +1,864 @@
+/*
+ * HTTP requests of a worker: options of a transfer, its bounded answer, and
+ * which addresses it may go to.  May use nginx's core and libcurl; knows
+ * nothing of images.
+ *
+ * Secrets are in ->authorization, ->form and the query strings of URLs: none
+ * of them is ever logged, at no level.
+ */
+
+#include <ngx_image_curl.h>
+
+
+#define NGX_IMAGE_FETCH_HEADERS       64
+#define NGX_IMAGE_FETCH_HEADER_BYTES  (64 * 1024)
+#define NGX_IMAGE_FETCH_BODY_BYTES    4096         /* at first */
+
+
+static ngx_int_t ngx_image_fetch_validate(ngx_image_fetch_t *f);
+static ngx_int_t ngx_image_fetch_clean(ngx_str_t *value);
+static ngx_int_t ngx_image_fetch_request(ngx_image_fetch_t *f,
+    ngx_image_curl_t *t);
+static ngx_int_t ngx_image_fetch_line(ngx_image_fetch_t *f,
+    ngx_image_curl_t *t, const char *name, ngx_str_t *value);
+static void ngx_image_fetch_tls(ngx_image_curl_t *t,
+    ngx_image_fetch_tls_t *tls);
+static void ngx_image_fetch_blob(struct curl_blob *blob, ngx_str_t *pem);
+static curl_socket_t ngx_image_fetch_on_open(void *data,
+    curlsocktype purpose, struct curl_sockaddr *address);
+static int ngx_image_fetch_on_peer(void *data, char *peer, char *local,
+    int peer_port, int local_port);
+static size_t ngx_image_fetch_on_header(char *line, size_t size, size_t n,
+    void *data);
+static ngx_int_t ngx_image_fetch_header_line(ngx_image_fetch_t *f,
+    u_char *line, size_t len);
+static size_t ngx_image_fetch_on_body(char *bytes, size_t size, size_t n,
+    void *data);
+static void ngx_image_fetch_finish(ngx_image_curl_t *t);
+static ngx_image_fetch_e ngx_image_fetch_result(ngx_image_fetch_t *f,
+    ngx_image_curl_t *t);
+static ngx_uint_t ngx_image_fetch_address(struct sockaddr *sa);
+static ngx_uint_t ngx_image_fetch_inet(uint32_t a);
+#if (NGX_HAVE_INET6)
+static ngx_uint_t ngx_image_fetch_inet6(u_char *a);
+#endif
+
+
+ngx_int_t
+ngx_image_fetch_start(ngx_image_fetch_t *f)
+{
+    ngx_image_curl_t  *t;
+
+    f->transfer = NULL;
+
+    if (ngx_image_fetch_validate(f) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_array_init(&f->headers, f->pool, 16,
+                       sizeof(ngx_image_fetch_header_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    t = ngx_image_curl_create(&f->transfer, f->log, f->timeout);
+    if (t == NULL) {
+        return NGX_ERROR;
+    }
+
+    t->handler = ngx_image_fetch_finish;
+    t->data = f;
+
+    if (ngx_image_fetch_request(f, t) != NGX_OK
+        || ngx_image_curl_start(t) != NGX_OK)
+    {
+        ngx_image_curl_free(t);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_image_fetch_cancel(ngx_image_fetch_t *f)
+{
+    if (f->transfer) {
+        ngx_image_curl_free(f->transfer);
+    }
+}
+
+
+ngx_str_t *
+ngx_image_fetch_header(ngx_image_fetch_t *f, const char *name)
+{
+    size_t                     len;
+    ngx_uint_t                 i;
+    ngx_image_fetch_header_t  *header;
+
+    len = ngx_strlen(name);
+    header = f->headers.elts;
+
+    for (i = 0; i < f->headers.nelts; i++) {
+
+        if (header[i].name.len == len
+            && ngx_memcmp(header[i].name.data, name, len) == 0)
+        {
+            return &header[i].value;
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * By the parser that connects (CVE-2022-27780): http or https, a host, and
+ * nobody's name in it.
+ */
+
+static ngx_int_t
+ngx_image_fetch_validate(ngx_image_fetch_t *f)
+{
+    char       *part;
+    CURLU      *u;
+    ngx_int_t   rc;
+
+    if (f->url.len == 0
+        || ngx_strlen(f->url.data) != f->url.len
+        || ngx_image_fetch_clean(&f->url) != NGX_OK
+        || ngx_image_fetch_clean(&f->accept) != NGX_OK
+        || ngx_image_fetch_clean(&f->authorization) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    u = curl_url();
+    if (u == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = NGX_ERROR;
+    part = NULL;
+
+    if (curl_url_set(u, CURLUPART_URL, (char *) f->url.data,
+                     CURLU_DISALLOW_USER|CURLU_PATH_AS_IS)
+        == CURLUE_OK
+        && curl_url_get(u, CURLUPART_SCHEME, &part, 0) == CURLUE_OK)
+    {
+        if (ngx_strcmp(part, "https") == 0 || ngx_strcmp(part, "http") == 0) {
+            rc = NGX_OK;
+        }
+
+        curl_free(part);
+    }
+
+    curl_url_cleanup(u);
+
+    return rc;
+}
+
+
+/* no control character goes into a header or a request line */
+
+static ngx_int_t
+ngx_image_fetch_clean(ngx_str_t *value)
+{
+    size_t  i;
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] < 0x20 || value->data[i] == 0x7f) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_image_fetch_request(ngx_image_fetch_t *f, ngx_image_curl_t *t)
+{
+    ngx_str_t  value;
+
+    switch (f->method) {
+
+    case NGX_IMAGE_FETCH_HEAD:
+        ngx_image_curl_option(t, CURLOPT_NOBODY, 1L);
+        break;
+
+    case NGX_IMAGE_FETCH_GET:
+        ngx_image_curl_option(t, CURLOPT_HTTPGET, 1L);
+        break;
+
+    case NGX_IMAGE_FETCH_POST:
+        ngx_image_curl_option(t, CURLOPT_POST, 1L);
+        ngx_image_curl_option(t, CURLOPT_POSTFIELDSIZE, (long) f->form.len);
+        ngx_image_curl_option(t, CURLOPT_POSTFIELDS,
+                              f->form.len ? (char *) f->form.data : "");
+        break;
+    }
+
+    ngx_image_curl_option(t, CURLOPT_URL, (char *) f->url.data);
+    ngx_image_curl_option(t, CURLOPT_PATH_AS_IS, 1L);
+
+    /* one request after the other on a connection, and many connections:
+     * what is asked is small, and one slow answer holds up no other */
+    ngx_image_curl_option(t, CURLOPT_HTTP_VERSION,
+                          (long) CURL_HTTP_VERSION_1_1);
+
+    ngx_image_curl_option(t, CURLOPT_TCP_KEEPALIVE, 1L);
+    ngx_image_curl_option(t, CURLOPT_TCP_KEEPIDLE, 30L);
+    ngx_image_curl_option(t, CURLOPT_TCP_KEEPINTVL, 15L);
+    ngx_image_curl_option(t, CURLOPT_MAXAGE_CONN, 60L);
+
+    /* bodies are hashed as they come */
+    ngx_image_curl_option(t, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+
+    ngx_image_curl_option(t, CURLOPT_HEADERFUNCTION,
+                          ngx_image_fetch_on_header);
+    ngx_image_curl_option(t, CURLOPT_HEADERDATA, (void *) f);
+    ngx_image_curl_option(t, CURLOPT_WRITEFUNCTION, ngx_image_fetch_on_body);
+    ngx_image_curl_option(t, CURLOPT_WRITEDATA, (void *) f);
+    ngx_image_curl_option(t, CURLOPT_OPENSOCKETFUNCTION,
+                          ngx_image_fetch_on_open);
+    ngx_image_curl_option(t, CURLOPT_OPENSOCKETDATA, (void *) t);
+    ngx_image_curl_option(t, CURLOPT_PREREQFUNCTION, ngx_image_fetch_on_peer);
+    ngx_image_curl_option(t, CURLOPT_PREREQDATA, (void *) f);
+
+    ngx_image_fetch_tls(t, f->tls);
+
+    ngx_image_curl_option(t, CURLOPT_USERAGENT, "nginx-image-digest/1");
+
+    ngx_str_set(&value, "identity");
+
+    if (ngx_image_fetch_line(f, t, "Accept-Encoding", &value) != NGX_OK
+        || ngx_image_fetch_line(f, t, "Accept", &f->accept) != NGX_OK
+        || ngx_image_fetch_line(f, t, "Authorization", &f->authorization)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (f->no_cache) {
+        ngx_str_set(&value, "no-cache");
+
+        if (ngx_image_fetch_line(f, t, "Cache-Control", &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_image_curl_option(t, CURLOPT_HTTPHEADER, t->lines);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_image_fetch_line(ngx_image_fetch_t *f, ngx_image_curl_t *t,
+    const char *name, ngx_str_t *value)
+{
+    size_t              size;
+    u_char             *line;
+    struct curl_slist  *lines;
+
+    if (value->len == 0) {
+        return NGX_OK;
+    }
+
+    size = ngx_strlen(name) + sizeof(": ") + value->len;
+
+    line = ngx_pnalloc(f->pool, size);
+    if (line == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sprintf(line, "%s: %V%Z", name, value);
+
+    lines = curl_slist_append(t->lines, (char *) line);
+    if (lines == NULL) {
+        return NGX_ERROR;
+    }
+
+    t->lines = lines;
+
+    return NGX_OK;
+}
+
+
+/*
+ * libcurl compares all of this before it uses a connection again, so none is
+ * shared by registries with other authorities or certificates.
+ */
+
+static void
+ngx_image_fetch_tls(ngx_image_curl_t *t, ngx_image_fetch_tls_t *tls)
+{
+    struct curl_blob  blob;
+
+    ngx_image_curl_option(t, CURLOPT_SSL_VERIFYPEER, 1L);
+    ngx_image_curl_option(t, CURLOPT_SSL_VERIFYHOST, 2L);
+    ngx_image_curl_option(t, CURLOPT_SSLVERSION,
+                          (long) CURL_SSLVERSION_TLSv1_2);
+
+    if (tls == NULL) {
+        return;
+    }
+
+    if (tls->ca.len) {
+
+        /* the system's directory of authorities would count beside ->ca */
+
+        if (!tls->system) {
+            ngx_image_curl_option(t, CURLOPT_CAINFO, NULL);
+            ngx_image_curl_option(t, CURLOPT_CAPATH, NULL);
+        }
+
+        ngx_image_fetch_blob(&blob, &tls->ca);
+        ngx_image_curl_option(t, CURLOPT_CAINFO_BLOB, &blob);
+    }
+
+    if (tls->certificate.len && tls->key.len) {
+        ngx_image_fetch_blob(&blob, &tls->certificate);
+        ngx_image_curl_option(t, CURLOPT_SSLCERT_BLOB, &blob);
+
+        ngx_image_fetch_blob(&blob, &tls->key);
+        ngx_image_curl_option(t, CURLOPT_SSLKEY_BLOB, &blob);
+    }
+}
+
+
+static void
+ngx_image_fetch_blob(struct curl_blob *blob, ngx_str_t *pem)
+{
+    blob->data = pem->data;
+    blob->len = pem->len;
+    blob->flags = CURL_BLOB_COPY;
+}
+
+
+/* called by libcurl for each address that it tries */
+
+static curl_socket_t
+ngx_image_fetch_on_open(void *data, curlsocktype purpose,
+    struct curl_sockaddr *address)
+{
+    ngx_image_curl_t *t = data;
+
+    ngx_image_fetch_t  *f;
+
+    f = t->data;
+
+    if (f->deny & ngx_image_fetch_address(&address->addr)) {
+        f->forbidden = 1;
+        return CURL_SOCKET_BAD;
+    }
+
+    return ngx_image_curl_socket(t, address);
+}
+
+
+/*
+ * Called by libcurl once there is a connection, new or used before, and
+ * nothing has been sent on it.  A connection that is used again never passed
+ * by ngx_image_fetch_on_open(): another registry line may have opened it,
+ * to an address that this one may not ask.  So here is where the peer is
+ * known for certain, and where it is judged.
+ */
+
+static int
+ngx_image_fetch_on_peer(void *data, char *peer, char *local, int peer_port,
+    int local_port)
+{
+    ngx_image_fetch_t *f = data;
+
+    size_t           len;
+    u_char          *p;
+    in_addr_t        inaddr;
+#if (NGX_HAVE_INET6)
+    struct in6_addr  in6;
+#endif
+
+    /* every class, where it can't be told */
+
+    f->peer = NGX_IMAGE_ADDR_LOOPBACK|NGX_IMAGE_ADDR_LINK_LOCAL
+              |NGX_IMAGE_ADDR_PRIVATE;
+
+    p = (u_char *) strchr(peer, '%');
+    len = p ? (size_t) (p - (u_char *) peer) : ngx_strlen(peer);
+
+    inaddr = ngx_inet_addr((u_char *) peer, len);
+
+    if (inaddr != INADDR_NONE
+        || (len == 15 && ngx_strncmp(peer, "255.255.255.255", 15) == 0))
+    {
+        f->peer = ngx_image_fetch_inet(ntohl(inaddr));
+    }
+
+#if (NGX_HAVE_INET6)
+    else if (ngx_inet6_addr((u_char *) peer, len, in6.s6_addr) == NGX_OK) {
+        f->peer = ngx_image_fetch_inet6(in6.s6_addr);
+    }
+#endif
+
+    ngx_log_debug3(NGX_LOG_DEBUG_EVENT, f->log, 0,
+                   "image fetch peer %s, class:%ui, denied:%ui",
+                   peer, f->peer, f->deny);
+
+    if (f->deny & f->peer) {
+        f->forbidden = 1;
+        return CURL_PREREQFUNC_ABORT;
+    }
+
+    return CURL_PREREQFUNC_OK;
+}
+
+
+/* one line with its line end; 0 ends the transfer */
+
+static size_t
+ngx_image_fetch_on_header(char *line, size_t size, size_t n, void *data)
+{
+    ngx_image_fetch_t *f = data;
+
+    u_char  *p;
+    size_t   len;
+
+    len = size * n;
+
+    if (f->head_done) {
+        /* the trailer of a chunked body */
+        return len;
+    }
+
+    f->header_bytes += len;
+
+    if (f->header_bytes > NGX_IMAGE_FETCH_HEADER_BYTES) {
+        f->oversized = 1;
+        return 0;
+    }
+
+    p = (u_char *) line;
+    n = len;
+
+    while (n && (p[n - 1] == CR || p[n - 1] == LF)) {
+        n--;
+    }
+
+    if (n == 0) {
+        f->head_done = f->final;
+        return len;
+    }
+
+    /* a status line begins a header, and ends that of a 1xx answer */
+
+    if (n > 5 && ngx_strncmp(p, "HTTP/", 5) == 0) {
+        f->headers.nelts = 0;
+
+        p = ngx_strlchr(p, p + n, ' ');
+
+        f->final = p && p[1] >= '2' && p[1] <= '9';
+
+        return len;
+    }
+
+    switch (ngx_image_fetch_header_line(f, p, n)) {
+
+    case NGX_OK:
+        return len;
+
+    case NGX_DECLINED:
+        f->oversized = 1;
+        return 0;
+
+    default: /* NGX_ERROR */
+        f->no_memory = 1;
+        return 0;
+    }
+}
+
+
+/* NGX_OK: kept, or no header line; NGX_DECLINED: too many; NGX_ERROR */
+
+static ngx_int_t
+ngx_image_fetch_header_line(ngx_image_fetch_t *f, u_char *line, size_t len)
+{
+    u_char                    *p, *last, *colon;
+    ngx_image_fetch_header_t  *header;
+
+    last = line + len;
+
+    /* names are tokens: a folded line (RFC 9112, 5.2) has none, nor has one
+     * with blanks before the colon, and both are passed over */
+
+    for (colon = line; colon < last && *colon != ':'; colon++) {
+
+        if (*colon <= ' ' || *colon >= 0x7f) {
+            return NGX_OK;
+        }
+    }
+
+    if (colon == line || colon == last) {
+        return NGX_OK;
+    }
+
+    if (f->headers.nelts >= NGX_IMAGE_FETCH_HEADERS) {
+        return NGX_DECLINED;
+    }
+
+    header = ngx_array_push(&f->headers);
+    if (header == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(f->pool, len);
+    if (p == NULL) {
+        f->headers.nelts--;
+        return NGX_ERROR;
+    }
+
+    header->name.data = p;
+    header->name.len = colon - line;
+    ngx_strlow(p, line, header->name.len);
+
+    p += header->name.len;
+
+    for (line = colon + 1; line < last; line++) {
+        if (*line != ' ' && *line != '\t') {
+            break;
+        }
+    }
+
+    while (last > line && (last[-1] == ' ' || last[-1] == '\t')) {
+        last--;
+    }
+
+    header->value.data = p;
+    header->value.len = last - line;
+    ngx_memcpy(p, line, header->value.len);
+
+    return NGX_OK;
+}
+
+
+static size_t
+ngx_image_fetch_on_body(char *bytes, size_t size, size_t n, void *data)
+{
+    ngx_image_fetch_t *f = data;
+
+    size_t   len, new_size;
+    u_char  *p;
+
+    len = size * n;
+
+    if (len == 0) {
+        return 0;
+    }
+
+    if (len > f->max_body - f->body.len) {
+        f->oversized = 1;
+        return 0;
+    }
+
+    if (len > f->body_size - f->body.len) {
+
+        new_size = ngx_max(f->body_size * 2, NGX_IMAGE_FETCH_BODY_BYTES);
+        new_size = ngx_max(new_size, f->body.len + len);
+        new_size = ngx_min(new_size, f->max_body);
+
+        p = ngx_pnalloc(f->pool, new_size);
+        if (p == NULL) {
+            f->no_memory = 1;
+            return 0;
+        }
+
+        if (f->body.len) {
+            ngx_memcpy(p, f->body.data, f->body.len);
+            (void) ngx_pfree(f->pool, f->body.data);
+        }
+
+        f->body.data = p;
+        f->body_size = new_size;
+    }
+
+    ngx_memcpy(f->body.data + f->body.len, bytes, len);
+    f->body.len += len;
+
+    return len;
+}
+
+
+static void
+ngx_image_fetch_finish(ngx_image_curl_t *t)
+{
+    long                status;
+    ngx_image_fetch_t  *f;
+
+    f = t->data;
+
+    f->result = ngx_image_fetch_result(f, t);
+    f->status = 0;
+
+    if (f->result == NGX_IMAGE_FETCH_OK) {
+        status = 0;
+
+        if (curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status)
+            != CURLE_OK
+            || status < 200 || status > 999)
+        {
+            f->result = NGX_IMAGE_FETCH_BAD;
+            f->error = "no HTTP status";
+
+        } else {
+            f->status = (ngx_uint_t) status;
+        }
+    }
+
+    if (f->result != NGX_IMAGE_FETCH_OK) {
+        f->headers.nelts = 0;
+        f->body.len = 0;
+    }
+
+    ngx_image_curl_free(t);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_EVENT, f->log, 0,
+                   "image fetch done: %ui, status:%ui, %uz bytes, %s",
+                   (ngx_uint_t) f->result, f->status, f->body.len,
+                   f->error ? f->error : "ok");
+
+    f->handler(f);
+}
+
+
+static ngx_image_fetch_e
+ngx_image_fetch_result(ngx_image_fetch_t *f, ngx_image_curl_t *t)
+{
+    f->error = curl_easy_strerror(t->code);
+
+    if (t->code == CURLE_OK) {
+        f->error = NULL;
+        return NGX_IMAGE_FETCH_OK;
+    }
+
+    if (f->oversized) {
+        f->error = "the answer is too large";
+        return NGX_IMAGE_FETCH_BAD;
+    }
+
+    if (f->no_memory || t->code == CURLE_OUT_OF_MEMORY) {
+        f->error = "out of memory";
+        return NGX_IMAGE_FETCH_OVERLOADED;
+    }
+
+    switch (t->code) {
+
+    case CURLE_OPERATION_TIMEDOUT:
+        return NGX_IMAGE_FETCH_TIMEOUT;
+
+    case CURLE_ABORTED_BY_CALLBACK:
+    case CURLE_COULDNT_CONNECT:
+
+        /* of several addresses one may have been forbidden and the others
+         * out of reach: it is the forbidden one that an operator can see */
+
+        if (f->forbidden) {
+            f->error = "the address may not be asked";
+            return NGX_IMAGE_FETCH_FORBIDDEN;
+        }
+
+        if (t->overloaded) {
+            f->error = "no free connection for it here";
+            return NGX_IMAGE_FETCH_OVERLOADED;
+        }
+
+        return NGX_IMAGE_FETCH_UNREACHABLE;
+
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_PARTIAL_FILE:
+        return NGX_IMAGE_FETCH_UNREACHABLE;
+
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ENGINE_NOTFOUND:
+    case CURLE_SSL_ENGINE_SETFAILED:
+    case CURLE_SSL_ENGINE_INITFAILED:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_SHUTDOWN_FAILED:
+    case CURLE_SSL_CRL_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_CLIENTCERT:
+    case CURLE_USE_SSL_FAILED:
+        return NGX_IMAGE_FETCH_TLS;
+
+    default:
+        return NGX_IMAGE_FETCH_BAD;
+    }
+}
+
+
+static ngx_uint_t
+ngx_image_fetch_address(struct sockaddr *sa)
+{
+    switch (sa->sa_family) {
+
+    case AF_INET:
+        return ngx_image_fetch_inet(
+                    ntohl(((struct sockaddr_in *) sa)->sin_addr.s_addr));
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        return ngx_image_fetch_inet6(
+                    ((struct sockaddr_in6 *) sa)->sin6_addr.s6_addr);
+#endif
+
+    default:
+        return NGX_IMAGE_ADDR_LOOPBACK|NGX_IMAGE_ADDR_LINK_LOCAL
+               |NGX_IMAGE_ADDR_PRIVATE;
+    }
+}
+
+
+/*
+ * IANA's registry of special-purpose addresses (RFC 6890).  The metadata
+ * services of clouds that are not link-local ones count as such.
+ */
+
+static ngx_uint_t
+ngx_image_fetch_inet(uint32_t a)
+{
+    ngx_uint_t  i;
+
+    static const struct {
+        uint32_t    net;
+        uint32_t    mask;
+        ngx_uint_t  class;
+    }  nets[] = {
+        /* 127.0.0.0/8, and 0.0.0.0/8, which connects to this host */
+        { 0x7f000000, 0xff000000, NGX_IMAGE_ADDR_LOOPBACK },
+        { 0x00000000, 0xff000000, NGX_IMAGE_ADDR_LOOPBACK },
+
+        /* 169.254.0.0/16 */
+        { 0xa9fe0000, 0xffff0000, NGX_IMAGE_ADDR_LINK_LOCAL },
+        /* metadata: 100.100.100.200, 168.63.129.16, 192.0.0.192 */
+        { 0x646464c8, 0xffffffff, NGX_IMAGE_ADDR_LINK_LOCAL },
+        { 0xa83f8110, 0xffffffff, NGX_IMAGE_ADDR_LINK_LOCAL },
+        { 0xc00000c0, 0xffffffff, NGX_IMAGE_ADDR_LINK_LOCAL },
+
+        /* RFC 1918: 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 */
+        { 0x0a000000, 0xff000000, NGX_IMAGE_ADDR_PRIVATE },
+        { 0xac100000, 0xfff00000, NGX_IMAGE_ADDR_PRIVATE },
+        { 0xc0a80000, 0xffff0000, NGX_IMAGE_ADDR_PRIVATE },
+        /* RFC 6598: 100.64.0.0/10 */
+        { 0x64400000, 0xffc00000, NGX_IMAGE_ADDR_PRIVATE },
+        /* 192.0.0.0/24, 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24 */
+        { 0xc0000000, 0xffffff00, NGX_IMAGE_ADDR_PRIVATE },
+        { 0xc0000200, 0xffffff00, NGX_IMAGE_ADDR_PRIVATE },
+        { 0xc6336400, 0xffffff00, NGX_IMAGE_ADDR_PRIVATE },
+        { 0xcb007100, 0xffffff00, NGX_IMAGE_ADDR_PRIVATE },
+        /* RFC 2544: 198.18.0.0/15 */
+        { 0xc6120000, 0xfffe0000, NGX_IMAGE_ADDR_PRIVATE },
+        /* multicast and reserved: 224.0.0.0/3 */
+        { 0xe0000000, 0xe0000000, NGX_IMAGE_ADDR_PRIVATE }
+    };
+
+    for (i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
+        if ((a & nets[i].mask) == nets[i].net) {
+            return nets[i].class;
+        }
+    }
+
+    return 0;
+}
+
+
+#if (NGX_HAVE_INET6)
+
+/*
+ * What holds an IPv4 address is judged by that: mapped and compatible ones,
+ * NAT64 (RFC 6052) and 6to4 (RFC 3056).
+ */
+
+static ngx_uint_t
+ngx_image_fetch_inet6(u_char *a)
+{
+    uint32_t    v4;
+    ngx_uint_t  i;
+
+    static const u_char  zeroes[12];
+    static const u_char  mapped[12] =
+        { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+    static const u_char  nat64[12] =
+        { 0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0 };
+
+    static const struct {
+        u_char      net[4];
+        u_char      mask[4];
+        ngx_uint_t  class;
+    }  nets[] = {
+        /* fe80::/10, fec0::/10, fc00::/7, ff00::/8 */
+        { { 0xfe, 0x80 }, { 0xff, 0xc0 }, NGX_IMAGE_ADDR_LINK_LOCAL },
+        { { 0xfe, 0xc0 }, { 0xff, 0xc0 }, NGX_IMAGE_ADDR_PRIVATE },
+        { { 0xfc }, { 0xfe }, NGX_IMAGE_ADDR_PRIVATE },
+        { { 0xff }, { 0xff }, NGX_IMAGE_ADDR_PRIVATE },
+        /* Teredo 2001::/32, documentation 2001:db8::/32, discard 100::/32 */
+        { { 0x20, 0x01, 0x00, 0x00 }, { 0xff, 0xff, 0xff, 0xff },
+          NGX_IMAGE_ADDR_PRIVATE },
+        { { 0x20, 0x01, 0x0d, 0xb8 }, { 0xff, 0xff, 0xff, 0xff },
+          NGX_IMAGE_ADDR_PRIVATE },
+        { { 0x01, 0x00, 0x00, 0x00 }, { 0xff, 0xff, 0xff, 0xff },
+          NGX_IMAGE_ADDR_PRIVATE },
+        /* NAT64 of local use (RFC 8215), 64:ff9b:1::/48 and more */
+        { { 0x00, 0x64, 0xff, 0x9b }, { 0xff, 0xff, 0xff, 0xff },
+          NGX_IMAGE_ADDR_PRIVATE },
+        /* ::/32 */
+        { { 0 }, { 0xff, 0xff, 0xff, 0xff }, NGX_IMAGE_ADDR_PRIVATE }
+    };
+
+    /* the metadata service of AWS */
+    static const u_char  metadata[16] =
+        { 0xfd, 0x00, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54 };
+
+    if (ngx_memcmp(a, metadata, 16) == 0) {
+        return NGX_IMAGE_ADDR_LINK_LOCAL;
+    }
+
+    v4 = (uint32_t) a[12] << 24 | a[13] << 16 | a[14] << 8 | a[15];
+
+    if (ngx_memcmp(a, zeroes, 12) == 0) {
+
+        /* :: and ::1 */
+        return (v4 <= 1) ? NGX_IMAGE_ADDR_LOOPBACK : ngx_image_fetch_inet(v4);
+    }
+
+    if (ngx_memcmp(a, mapped, 12) == 0 || ngx_memcmp(a, nat64, 12) == 0) {
+        return ngx_image_fetch_inet(v4);
+    }
+
+    if (a[0] == 0x20 && a[1] == 0x02) {
+        v4 = (uint32_t) a[2] << 24 | a[3] << 16 | a[4] << 8 | a[5];
+        return ngx_image_fetch_inet(v4);
+    }
+
+    for (i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
+        if ((a[0] & nets[i].mask[0]) == nets[i].net[0]
+            && (a[1] & nets[i].mask[1]) == nets[i].net[1]
+            && (a[2] & nets[i].mask[2]) == nets[i].net[2]
+            && (a[3] & nets[i].mask[3]) == nets[i].net[3])
+        {
+            return nets[i].class;
+        }
+    }
+
+    return 0;
+}
+
+#endif

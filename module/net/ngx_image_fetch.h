@@ -1,0 +1,165 @@
+/*
+ * HTTP requests of a worker to the outside, by libcurl's multi interface in
+ * nginx's event loop.
+ *
+ * net/ moves bytes.  It may use nginx's core and event modules, libcurl and
+ * hiredis; it knows nothing of images, digests or HTTP requests of clients.
+ */
+
+#ifndef NGX_IMAGE_FETCH_H
+#define NGX_IMAGE_FETCH_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+
+typedef struct ngx_image_fetch_s  ngx_image_fetch_t;
+
+typedef void (*ngx_image_fetch_pt)(ngx_image_fetch_t *f);
+
+
+/* how it ended; only NGX_IMAGE_FETCH_OK has a status, headers and a body */
+
+typedef enum {
+    NGX_IMAGE_FETCH_OK = 0,
+    NGX_IMAGE_FETCH_TIMEOUT,
+    NGX_IMAGE_FETCH_UNREACHABLE,       /* no name, no route, refused, cut */
+    NGX_IMAGE_FETCH_TLS,               /* handshake or certificate */
+    NGX_IMAGE_FETCH_FORBIDDEN,         /* an address that may not be asked */
+    NGX_IMAGE_FETCH_BAD,               /* no HTTP, or over a limit */
+    NGX_IMAGE_FETCH_OVERLOADED         /* no connection to be had here */
+} ngx_image_fetch_e;
+
+
+typedef enum {
+    NGX_IMAGE_FETCH_HEAD = 0,
+    NGX_IMAGE_FETCH_GET,
+    NGX_IMAGE_FETCH_POST
+} ngx_image_fetch_method_e;
+
+
+/*
+ * Classes of addresses, as bits.  ->deny is checked at connect, for each
+ * address that a name gives; mapped IPv4 addresses count as IPv4.
+ */
+
+#define NGX_IMAGE_ADDR_LOOPBACK    0x01   /* and unspecified ones */
+#define NGX_IMAGE_ADDR_LINK_LOCAL  0x02   /* metadata services among them */
+#define NGX_IMAGE_ADDR_PRIVATE     0x04   /* RFC 1918, 4193, 6598, reserved */
+
+
+/* TLS of one peer, made at configuration time; PEM bytes, since a worker may
+ * not read the files */
+
+typedef struct {
+    ngx_str_t   ca;                    /* empty: the system's authorities */
+    ngx_str_t   certificate;
+    ngx_str_t   key;
+    ngx_flag_t  system;                /* the system's ones beside ->ca */
+} ngx_image_fetch_tls_t;
+
+
+typedef struct {
+    ngx_str_t   name;                  /* lower case */
+    ngx_str_t   value;
+} ngx_image_fetch_header_t;
+
+
+struct ngx_image_fetch_s {
+
+    /* set by the caller, which zeroes the rest (ngx_pcalloc) */
+
+    ngx_pool_t                *pool;   /* owns f and all that it is given */
+    ngx_log_t                 *log;
+    ngx_image_fetch_method_e   method;
+    ngx_str_t                  url;    /* NUL-terminated; http or https */
+    ngx_str_t                  accept; /* Accept's value, or empty */
+    ngx_str_t                  authorization; /* value, or empty; secret */
+    ngx_str_t                  form;   /* body of a POST; secret */
+    ngx_flag_t                 no_cache;  /* send Cache-Control: no-cache */
+    size_t                     max_body;
+    ngx_msec_t                 timeout;
+    ngx_uint_t                 deny;
+    ngx_image_fetch_tls_t     *tls;    /* or NULL: the system's */
+    ngx_image_fetch_pt         handler;
+    void                      *data;
+
+    /* set before the handler is called */
+
+    ngx_image_fetch_e          result;
+    const char                *error;  /* a short text for the log */
+    ngx_uint_t                 status;
+    ngx_uint_t                 peer;   /* the address class of the peer */
+    ngx_array_t                headers;   /* ngx_image_fetch_header_t */
+    ngx_str_t                  body;
+
+    /* private */
+
+    void                      *transfer;
+    size_t                     header_bytes;
+    size_t                     body_size;
+    unsigned                   final:1;     /* no 1xx: headers count */
+    unsigned                   head_done:1; /* what follows is a trailer */
+    unsigned                   forbidden:1;
+    unsigned                   oversized:1;
+    unsigned                   no_memory:1;
+};
+
+
+/* for init_process: no network, but the multi handle; and its undoing */
+ngx_int_t ngx_image_fetch_init(ngx_cycle_t *cycle);
+void ngx_image_fetch_exit(ngx_cycle_t *cycle);
+
+/*
+ * Starts a fetch.  NGX_OK: the handler will be called once, later, from the
+ * event loop, never from here.  NGX_ERROR: it will not be called.
+ * Redirects are not followed, nothing is decoded, no proxy or netrc of the
+ * environment is used.
+ */
+ngx_int_t ngx_image_fetch_start(ngx_image_fetch_t *f);
+
+/* ends a fetch whose handler has not been called; it never will be */
+void ngx_image_fetch_cancel(ngx_image_fetch_t *f);
+
+/* the first response header of that lower-case name, or NULL */
+ngx_str_t *ngx_image_fetch_header(ngx_image_fetch_t *f, const char *name);
+
+
+/*
+ * Names to addresses, by libcurl's resolver: /etc/hosts and nsswitch
+ * included, and no worker waits for it.
+ */
+
+typedef struct ngx_image_names_s  ngx_image_names_t;
+
+typedef void (*ngx_image_names_pt)(ngx_image_names_t *n);
+
+struct ngx_image_names_s {
+    ngx_str_t            host;         /* NUL-terminated; a name or address */
+    in_port_t            port;
+    ngx_msec_t           timeout;
+    ngx_log_t           *log;
+    ngx_image_names_pt   handler;
+    void                *data;
+
+    /* set before the handler is called: naddrs is 0 where there is none */
+
+    ngx_uint_t           naddrs;
+    struct {
+        ngx_sockaddr_t   sockaddr;
+        socklen_t        socklen;
+    }                    addrs[4];
+
+    /* private */
+
+    void                *transfer;
+};
+
+/* as ngx_image_fetch_start() and ngx_image_fetch_cancel() */
+ngx_int_t ngx_image_names_start(ngx_image_names_t *n);
+void ngx_image_names_cancel(ngx_image_names_t *n);
+
+
+#endif /* NGX_IMAGE_FETCH_H */

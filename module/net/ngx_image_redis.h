@@ -1,0 +1,108 @@
+/*
+ * One connection of a worker to a Redis server: the protocol by hiredis'
+ * reader and formatter, the socket, the timers and TLS by nginx.
+ *
+ * Commands are pipelined and answered in their order.  Each has its answer
+ * or its failure within the time-out; after a failure of the connection it is
+ * made anew, with back-off.  Knows nothing of what the commands mean.
+ */
+
+#ifndef NGX_IMAGE_REDIS_H
+#define NGX_IMAGE_REDIS_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+
+#define NGX_IMAGE_REDIS_ARGS    16     /* of a command */
+#define NGX_IMAGE_REDIS_VALUES  24     /* elements of a reply */
+#define NGX_IMAGE_REDIS_BYTES   8192   /* bytes of its strings */
+
+
+typedef struct ngx_image_redis_s  ngx_image_redis_t;
+
+
+/* a value of a reply; strings point into the connection's memory and live
+ * until the handler returns */
+
+typedef enum {
+    NGX_IMAGE_REDIS_NIL = 0,
+    NGX_IMAGE_REDIS_STRING,            /* bulk and simple strings */
+    NGX_IMAGE_REDIS_INTEGER,
+    NGX_IMAGE_REDIS_ERROR
+} ngx_image_redis_e;
+
+typedef struct {
+    ngx_image_redis_e   type;
+    ngx_str_t           text;
+    int64_t             integer;
+} ngx_image_redis_value_t;
+
+/* a lone value is an array of one, with ->array unset */
+
+typedef struct {
+    ngx_uint_t                nvalues;
+    ngx_flag_t                array;
+    ngx_image_redis_value_t   values[NGX_IMAGE_REDIS_VALUES];
+} ngx_image_redis_reply_t;
+
+
+typedef struct ngx_image_redis_command_s  ngx_image_redis_command_t;
+
+/* reply is NULL where there is none: away, timed out, malformed */
+
+typedef void (*ngx_image_redis_pt)(ngx_image_redis_command_t *cmd,
+    ngx_image_redis_reply_t *reply);
+
+/* owned by the caller, which zeroes it; it stays put until the handler is
+ * called or the command is cancelled */
+
+struct ngx_image_redis_command_s {
+    ngx_image_redis_pt              handler;
+    void                           *data;
+
+    /* private: its place among those that wait; NULL: it does not */
+    struct ngx_image_redis_slot_s  *slot;
+};
+
+
+/* the server, filled at configuration time */
+
+typedef struct {
+    ngx_str_t    name;                 /* for the log: no password in it */
+    ngx_str_t    host;                 /* NUL-terminated; empty: unix */
+    in_port_t    port;
+    ngx_str_t    path;                 /* of the unix socket; NUL-terminated */
+    ngx_str_t    username;
+    ngx_str_t    password;             /* secret */
+    ngx_uint_t   database;
+    ngx_msec_t   timeout;
+    ngx_flag_t   tls;
+    ngx_ssl_t   *ssl;                  /* set where tls */
+} ngx_image_redis_conf_t;
+
+
+/* for init_process: makes the object and starts connecting; conf outlives
+ * it.  NULL: no memory */
+ngx_image_redis_t *ngx_image_redis_create(ngx_image_redis_conf_t *conf,
+    ngx_cycle_t *cycle);
+
+/* for exit_process: closes; no handler is called */
+void ngx_image_redis_destroy(ngx_image_redis_t *redis);
+
+/*
+ * Sends a command.  NGX_OK: the handler will be called once, later, never
+ * from here.  NGX_DECLINED: the server is away, and it will not be called.
+ * The arguments are copied.
+ */
+ngx_int_t ngx_image_redis_send(ngx_image_redis_t *redis,
+    ngx_image_redis_command_t *cmd, ngx_uint_t argc, ngx_str_t *argv);
+
+/* forgets a command whose handler has not been called; its reply is dropped
+ * when it comes */
+void ngx_image_redis_cancel(ngx_image_redis_command_t *cmd);
+
+
+#endif /* NGX_IMAGE_REDIS_H */
