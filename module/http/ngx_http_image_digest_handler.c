@@ -32,6 +32,7 @@ static void ngx_http_image_digest_resume(ngx_image_waiter_t *w);
 
 static ngx_int_t ngx_http_image_digest_invalid(ngx_http_image_decision_t *d,
     image_reason_e reason, const char *error);
+static void ngx_http_image_digest_fail(ngx_http_image_decision_t *d);
 static ngx_int_t ngx_http_image_digest_answered(ngx_http_image_decision_t *d);
 static ngx_int_t ngx_http_image_digest_decide(ngx_http_image_decision_t *d);
 static ngx_flag_t ngx_http_image_digest_write_held(
@@ -67,8 +68,12 @@ ngx_http_image_digest_handler(ngx_http_request_t *r)
         }
 
         d = ngx_http_image_digest_create(r, ilcf);
+        if (d == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
 
-        if (d == NULL || ngx_http_image_digest_begin(r, d) == NGX_ERROR) {
+        if (ngx_http_image_digest_begin(r, d) == NGX_ERROR) {
+            ngx_http_image_digest_fail(d);
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
@@ -540,6 +545,7 @@ ngx_http_image_digest_resume(ngx_image_waiter_t *w)
                    image_reason_name(w->reason));
 
     if (ngx_http_image_digest_answered(d) != NGX_OK) {
+        ngx_http_image_digest_fail(d);
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         ngx_http_run_posted_requests(c);
         return;
@@ -574,6 +580,20 @@ ngx_http_image_digest_invalid(ngx_http_image_decision_t *d,
     d->answer = NGX_HTTP_BAD_REQUEST;
 
     return NGX_DECLINED;
+}
+
+
+/* no memory: error_page may go on with the request, which matches nothing */
+
+static void
+ngx_http_image_digest_fail(ngx_http_image_decision_t *d)
+{
+    d->status = NGX_HTTP_IMAGE_FALLBACK;
+    d->reason = IMAGE_OVERLOADED;
+    d->answer = 0;
+
+    ngx_memzero(&d->digest, sizeof(image_digest_t));
+    ngx_http_image_digest_random_key(d->key);
 }
 
 

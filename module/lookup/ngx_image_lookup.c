@@ -1,9 +1,9 @@
 /*
  * The states of one lookup (docs/architecture.md, "A lookup"):
  *
- *     zone ──> shared ──> origin ──> done
- *               ^                     │
- *               └── who is not served ┘
+ *     zone --> shared --> origin --> done
+ *                ^                    |
+ *                +-- who is not served
  *
  * There is one lookup for an identity in a worker.  Whoever asks for it while
  * it is under way waits for it; after each step all waiters are held against
