@@ -200,6 +200,7 @@ ngx_image_curl_create(void **owner, ngx_log_t *log, ngx_msec_t timeout)
     *owner = t;
 
     ngx_image_curl_option(t, CURLOPT_PRIVATE, (void *) t);
+    ngx_image_curl_option(t, CURLOPT_ERRORBUFFER, t->text);
     ngx_image_curl_option(t, CURLOPT_NOSIGNAL, 1L);
 
     /* a time-out does not wait for the resolver's thread */

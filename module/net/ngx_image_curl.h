@@ -31,6 +31,7 @@ struct ngx_image_curl_s {
     void               **owner;        /* holds the transfer, until it is
                                           freed */
     CURLcode             code;         /* set before the handler is called */
+    char                 text[CURL_ERROR_SIZE];  /* may hold bytes of a peer */
     ngx_queue_t          queue;
     unsigned             running:1;
     unsigned             done:1;

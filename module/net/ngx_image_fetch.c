@@ -37,6 +37,8 @@ static size_t ngx_image_fetch_on_body(char *bytes, size_t size, size_t n,
 static void ngx_image_fetch_finish(ngx_image_curl_t *t);
 static ngx_image_fetch_e ngx_image_fetch_result(ngx_image_fetch_t *f,
     ngx_image_curl_t *t);
+static const char *ngx_image_fetch_verification(ngx_image_fetch_t *f,
+    ngx_image_curl_t *t);
 static ngx_uint_t ngx_image_fetch_address(struct sockaddr *sa);
 static ngx_uint_t ngx_image_fetch_inet(uint32_t a);
 #if (NGX_HAVE_INET6)
@@ -674,16 +676,30 @@ ngx_image_fetch_result(ngx_image_fetch_t *f, ngx_image_curl_t *t)
 
         return NGX_IMAGE_FETCH_UNREACHABLE;
 
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+
+        /* with TLS 1.3 a server refuses our certificate, or its absence, by
+         * an alert after the handshake */
+
+        if (strstr(t->text, "SSL_") && strstr(t->text, " alert ")) {
+            f->error = "TLS alert of the peer";
+            return NGX_IMAGE_FETCH_TLS;
+        }
+
+        return NGX_IMAGE_FETCH_UNREACHABLE;
+
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_GOT_NOTHING:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
     case CURLE_PARTIAL_FILE:
         return NGX_IMAGE_FETCH_UNREACHABLE;
 
-    case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
+        f->error = ngx_image_fetch_verification(f, t);
+        return NGX_IMAGE_FETCH_TLS;
+
+    case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_ENGINE_NOTFOUND:
     case CURLE_SSL_ENGINE_SETFAILED:
     case CURLE_SSL_ENGINE_INITFAILED:
@@ -702,6 +718,34 @@ ngx_image_fetch_result(ngx_image_fetch_t *f, ngx_image_curl_t *t)
     default:
         return NGX_IMAGE_FETCH_BAD;
     }
+}
+
+
+/* what is wrong with a certificate; the other texts of libcurl may hold names
+ * out of it, which are the peer's bytes */
+
+static const char *
+ngx_image_fetch_verification(ngx_image_fetch_t *f, ngx_image_curl_t *t)
+{
+    size_t  len;
+    char   *text;
+
+    static const char  problem[] = "SSL certificate problem: ";
+
+    if (ngx_strncmp(t->text, problem, sizeof(problem) - 1) != 0) {
+        return "certificate is not valid for this host";
+    }
+
+    len = ngx_strlen(t->text) + 1;
+
+    text = ngx_pnalloc(f->pool, len);
+    if (text == NULL) {
+        return "certificate problem";
+    }
+
+    ngx_memcpy(text, t->text, len);
+
+    return text;
 }
 
 

@@ -827,8 +827,8 @@ ngx_image_shared_check(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
         conf->clock_behind = 0;
 
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "image digest: the clock of redis \"%V\" has caught up, it "
-                      "is used again", &conf->redis.name);
+                      "image digest: the clock of redis \"%V\" has caught up, "
+                      "it is used again", &conf->redis.name);
     }
 
     if (conf->refused & kind) {
