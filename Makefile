@@ -19,7 +19,7 @@ ifeq ($(NGINX_SRC),)
 PACKAGES_BUILD += nginx-dev
 endif
 PACKAGES_RUN   = $(PACKAGES_BUILD) nginx redis-server libmojolicious-perl curl
-PACKAGES_FUZZ  = $(PACKAGES_BUILD) clang
+PACKAGES_FUZZ  = $(PACKAGES_BUILD) clang libclang-rt-dev
 PACKAGES_TEST  = $(PACKAGES_RUN) $(PACKAGES_FUZZ) docker-registry skopeo \
 	ccache libio-socket-ssl-perl openssl
 PACKAGES_LINT  = $(PACKAGES_TEST) cppcheck
@@ -44,11 +44,12 @@ ifneq ($(SANITIZE),)
 ifeq ($(NGINX_SRC),)
 $(error SANITIZE=1 needs nginx's full source: NGINX_SRC=/path/to/nginx)
 endif
-SAN    = -fsanitize=address,undefined -fno-omit-frame-pointer
+SAN    = -fsanitize=address,undefined \
+	-fno-sanitize=alignment,nonnull-attribute \
+	-fno-omit-frame-pointer
 HARDEN = $(SAN) -fno-sanitize-recover=undefined -DNGX_DEBUG_PALLOC=1 \
 	-ffile-prefix-map=$(CURDIR)/=
 LINK   = $(SAN)
-export ASAN_OPTIONS ?= detect_leaks=0:abort_on_error=1:detect_odr_violation=0
 endif
 
 ifeq ($(NGINX_SRC),)
@@ -164,6 +165,9 @@ packages-fuzz:
 	$(install_packages) $(PACKAGES_FUZZ)
 
 $(addprefix build/fuzz/,$(FUZZ_TARGETS)): | packages-fuzz
+
+.SILENT: $(UNIT_OBJECTS) $(UNIT_PROGRAMS) \
+	$(addprefix build/fuzz/,$(FUZZ_TARGETS))
 
 
 # the rest

@@ -10,7 +10,7 @@ use Cwd qw(abs_path);
 use Exporter qw(import);
 use File::Basename qw(dirname);
 use File::Temp ();
-use POSIX qw(WNOHANG);
+use POSIX qw(WNOHANG :signal_h);
 use Socket;
 use Test::More ();
 use Time::HiRes qw(sleep time);
@@ -159,14 +159,26 @@ sub run {
 sub spawn {
     my ($log, @command) = @_;
 
-    my $pid = fork // die "fork: $!";
+    # a signal that is for the child must not meet our handlers in it
 
-    if ($pid) {
-        $children{$pid} = 1;
-        return $pid;
+    my ($old, $signals) = (POSIX::SigSet->new,
+                           POSIX::SigSet->new(SIGHUP, SIGINT, SIGTERM));
+
+    sigprocmask(SIG_BLOCK, $signals, $old);
+
+    my $pid = fork;
+
+    if ($pid || !defined $pid) {
+        $children{$pid} = 1 if $pid;
+        sigprocmask(SIG_SETMASK, $old);
+
+        return $pid // die "fork: $!";
     }
 
     %children = ();
+
+    $SIG{$_} = 'DEFAULT' for qw(HUP INT TERM);
+    sigprocmask(SIG_SETMASK, $old);
 
     open STDIN, '<', '/dev/null';
     open STDOUT, '>>', $log or POSIX::_exit(127);
@@ -179,7 +191,6 @@ sub spawn {
 
     if (ref $command[0]) {
         local $@;
-        $SIG{$_} = 'DEFAULT' for qw(HUP INT TERM);
         eval { $command[0]->(); 1 } or print STDERR $@;
         POSIX::_exit(0);
     }

@@ -1,0 +1,125 @@
+package ImageDigest::Shared;
+
+# Hosts that share a Redis, and what they keep there.
+#
+#     my $host = host($redis->url . ' prefix=p:', $origin, retention => '1h',
+#                     ...);                   # as for ImageDigest::Cache
+#     resolve($host, $origin->name('app:1'))->{status};
+#     resolve($host, $name, 't0');            # with a TTL of 0
+#     my ($key, %fields) = record($redis, $name);
+#     ($key, %fields) = wait_for_record($redis, $name);
+#     poison($redis, $key, digest => 'none', ...);    # undef: not that field
+#     now($redis);                            # microseconds of its clock
+#     meanwhile { ... } 'what';     # wait_until, and requests go on being sent
+#
+# Neither Redis nor a request is short of time, where a test does not say so:
+# the machine may be busy.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use Mojo::IOLoop;
+use ImageDigest::Cache;
+use ImageDigest::Util qw(wait_until);
+
+our @EXPORT = qw(host resolve meanwhile record wait_for_record poison now);
+
+my $patient = 'image_digest_timeout 20s;';
+
+
+sub host {
+    my ($redis, $origin, %o) = @_;
+
+    my $retention = delete $o{retention};
+
+    $redis .= ' timeout=10s' unless $redis =~ /timeout=|^off$/;
+
+    return ImageDigest::Cache->start(
+        resolver  => "redis $redis;\n"
+                     . ($retention ? "retention $retention;\n" : '')
+                     . 'registry ' . $origin->host . " insecure;\n"
+                     . "timeout 20s;\n" . (delete $o{more_resolver} // ''),
+        locations => {
+            i  => $patient,
+            t0 => "$patient image_digest_ttl 0;",
+            s  => "$patient image_digest_ttl 2s;",
+            p  => "$patient image_digest \$image platform=\$arg_platform;",
+        },
+        %o);
+}
+
+
+sub resolve {
+    my ($host, $reference, $location, %o) = @_;
+
+    return $host->ask($location // 'i', $reference, %o);
+}
+
+
+sub meanwhile (&;$$) {
+    my ($code, @o) = @_;
+
+    my $timer = Mojo::IOLoop->recurring(0.01 => sub { });
+    my $value = eval {
+        &wait_until(sub { Mojo::IOLoop->one_tick; $code->() }, @o);
+    };
+
+    Mojo::IOLoop->remove($timer);
+
+    return $value // die $@;
+}
+
+
+# The key of the one record of a reference, or of a registry's limit, and its
+# fields; nothing if there is none.
+
+sub record {
+    my ($redis, $reference, @db) = @_;
+
+    my ($key) = grep { /(?:image|registry):\Q$reference\E#/ }
+                $redis->cli(@db, '--scan') or return;
+
+    my @fields = $redis->cli(@db, 'HGETALL', $key);
+
+    push @fields, '' if @fields % 2;
+
+    return ($key, @fields);
+}
+
+
+sub wait_for_record {
+    my ($redis, $reference, @db) = @_;
+
+    my @record;
+
+    wait_until { @record = record($redis, $reference, @db) }
+        "a record of $reference";
+
+    return @record;
+}
+
+
+# other fields in a record
+
+sub poison {
+    my ($redis, $key, %fields) = @_;
+
+    for my $name (sort keys %fields) {
+        defined $fields{$name}
+            ? $redis->cli('HSET', $key, $name, $fields{$name})
+            : $redis->cli('HDEL', $key, $name);
+    }
+}
+
+
+sub now {
+    my ($redis) = @_;
+
+    my ($seconds, $microseconds) = $redis->cli('TIME');
+
+    return $seconds * 1_000_000 + $microseconds;
+}
+
+
+1;
