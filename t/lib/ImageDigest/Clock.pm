@@ -1,47 +1,54 @@
 package ImageDigest::Clock;
 
-# The clocks of a server that is started under it: the wall clock and the
-# boot-time clock, each with an offset that a test moves.  CLOCK_MONOTONIC,
-# by which nginx's timers run, is left alone.
+# The clocks of servers that are started under it, the wall clock and the
+# boot-time clock, which stand still but for what a test moves them: so an age
+# is what the test says, however slow the machine is.  (A microsecond passes
+# with each look at them.)  CLOCK_MONOTONIC, by which nginx's timers run, is
+# left alone.
 #
 #     my $clock = ImageDigest::Clock->new;
 #     my $nginx = $clock->around(sub { ImageDigest::Nginx->start(...) });
 #     $clock->advance(300);               # time passes
 #     $clock->set(wall => -60);           # the wall clock alone, in seconds
-#     $clock->time;                       # what its wall clock says
+#                                         # from when this one was made
+#     $clock->time;                       # what the wall clock says
 
 use strict;
 use warnings;
 
 use Time::HiRes ();
-use ImageDigest::Util qw(tempdir spit run);
+use ImageDigest::Util qw(tempdir spit slurp run);
+
+
+my $library;
 
 
 sub new {
     my ($class) = @_;
 
-    my $self = bless { dir => tempdir(), wall => 0, boot => 0 }, $class;
+    $library //= do {
+        my $dir = tempdir();
 
-    spit("$self->{dir}/clock.c", do { local $/; <DATA> } // '')
-        unless $ImageDigest::Clock::library;
-
-    $ImageDigest::Clock::library //= do {
-        scalar run(qw(cc -O2 -shared -fPIC -o), "$self->{dir}/clock.so",
-                   "$self->{dir}/clock.c");
-        "$self->{dir}/clock.so";
+        spit("$dir/clock.c", do { local $/; <DATA> });
+        scalar run(qw(cc -O2 -shared -fPIC -o), "$dir/clock.so",
+                   "$dir/clock.c");
+        "$dir/clock.so";
     };
 
-    spit("$self->{dir}/offsets", pack 'q<2', 0, 0);
+    my $self = bless { dir => tempdir(), start => Time::HiRes::time(),
+                       wall => 0, boot => 0 }, $class;
 
-    return $self;
+    spit("$self->{dir}/clock", pack 'q<3', 0, 0, 0);
+
+    return $self->set;
 }
 
 
 sub around {
     my ($self, $code) = @_;
 
-    local $ENV{LD_PRELOAD} = $ImageDigest::Clock::library;
-    local $ENV{IMAGE_DIGEST_CLOCK} = "$self->{dir}/offsets";
+    local $ENV{LD_PRELOAD} = $library;
+    local $ENV{IMAGE_DIGEST_CLOCK} = "$self->{dir}/clock";
     local $ENV{ASAN_OPTIONS} = join ':', 'verify_asan_link_order=0',
                                          $ENV{ASAN_OPTIONS} // ();
 
@@ -56,9 +63,11 @@ sub set {
 
     # in place, since it is mapped
 
-    open my $out, '+<:raw', "$self->{dir}/offsets" or die "offsets: $!";
-    syswrite $out, pack 'q<2', map { sprintf '%.0f', $self->{$_} * 1e9 }
-                               qw(wall boot);
+    my $start = sprintf '%.0f', $self->{start} * 1e9;
+
+    open my $out, '+<:raw', "$self->{dir}/clock" or die "clock: $!";
+    syswrite $out, pack 'q<2', map { $start + sprintf '%.0f', $_ * 1e9 }
+                               $self->{wall}, $self->{boot};
     close $out;
 
     return $self;
@@ -72,7 +81,13 @@ sub advance {
 }
 
 
-sub time { return Time::HiRes::time() + $_[0]{wall} }
+sub time {
+    my ($self) = @_;
+
+    my ($wall, undef, $looks) = unpack 'q<3', slurp("$self->{dir}/clock");
+
+    return ($wall + $looks * 1000) / 1e9;
+}
 
 
 1;
@@ -87,7 +102,9 @@ __DATA__
 #include <time.h>
 #include <unistd.h>
 
-static volatile int64_t  *offsets;
+/* nanoseconds of the wall clock and the boot-time clock; looks at them */
+
+static volatile int64_t  *times;
 
 __attribute__((constructor)) static void
 init(void)
@@ -96,13 +113,13 @@ init(void)
     const char  *name;
 
     name = getenv("IMAGE_DIGEST_CLOCK");
-    fd = name ? open(name, O_RDONLY|O_CLOEXEC) : -1;
+    fd = name ? open(name, O_RDWR|O_CLOEXEC) : -1;
 
     if (fd != -1) {
-        offsets = mmap(NULL, 16, PROT_READ, MAP_SHARED, fd, 0);
+        times = mmap(NULL, 24, PROT_READ|PROT_WRITE, MAP_SHARED, fd, 0);
         close(fd);
 
-        if (offsets == MAP_FAILED) {
+        if (times == MAP_FAILED) {
             abort();
         }
     }
@@ -111,21 +128,19 @@ init(void)
 int
 clock_gettime(clockid_t id, struct timespec *ts)
 {
-    int      rc;
     int64_t  ns;
 
-    rc = syscall(SYS_clock_gettime, id, ts);
-
-    if (rc == 0 && offsets
-        && (id == CLOCK_REALTIME || id == CLOCK_BOOTTIME))
-    {
-        ns = ts->tv_sec * 1000000000LL + ts->tv_nsec
-             + offsets[id == CLOCK_BOOTTIME];
-        ts->tv_sec = ns / 1000000000;
-        ts->tv_nsec = ns % 1000000000;
+    if (times == NULL || (id != CLOCK_REALTIME && id != CLOCK_BOOTTIME)) {
+        return syscall(SYS_clock_gettime, id, ts);
     }
 
-    return rc;
+    ns = times[id == CLOCK_BOOTTIME]
+         + 1000 * __sync_add_and_fetch(&times[2], 1);
+
+    ts->tv_sec = ns / 1000000000;
+    ts->tv_nsec = ns % 1000000000;
+
+    return 0;
 }
 
 int

@@ -22,7 +22,8 @@ package ImageDigest::FaultServer;
 #         ...
 #     });
 #
-# tls => [$crt, $key] speaks TLS; unix => 1 listens on $server->socket.
+# tls => [$crt, $key] speaks TLS; unix => 1 listens on $server->socket;
+# address => '0.0.0.0' instead of 127.0.0.1.
 
 use strict;
 use warnings;
@@ -54,8 +55,9 @@ sub start {
 
     my $listen = $self->{unix}
         ? IO::Socket::UNIX->new(Local => $self->socket, Listen => 1024)
-        : IO::Socket::INET->new(LocalAddr => '127.0.0.1', ReuseAddr => 1,
-                                LocalPort => $self->{port}, Listen => 1024);
+        : IO::Socket::INET->new(LocalAddr => $self->{address} // '127.0.0.1',
+                                LocalPort => $self->{port}, Listen => 1024,
+                                ReuseAddr => 1);
     die "listen: $!\n" unless $listen;
     chmod 0777, $self->socket if $self->{unix};
 
@@ -142,8 +144,7 @@ sub _record {
     flock $out, LOCK_EX;
     seek $out, 0, 0;
 
-    my $number = 1;
-    $number++ while <$out>;
+    my $number = 1 + (() = <$out>);
 
     print $out $make->($number), "\n";
     close $out;

@@ -8,6 +8,7 @@ package ImageDigest::Http2;
 #     $client->data($stream, '...', 1);        # 1: the last
 #     $client->read($stream);                  # status, body
 #     $client->reset($stream);
+#     $client->settle;                         # all is read and dealt with
 
 use strict;
 use warnings;
@@ -133,6 +134,8 @@ sub _next {
         $self->frame(SETTINGS, ACK, 0, '');
     }
 
+    $self->{pong} = 1 if $type == PING && $flags & ACK;
+
     my $stream = $self->{streams}{$id} || {};
 
     if ($type == HEADERS && !$stream->{status}) {
@@ -165,6 +168,22 @@ sub read {
     }
 
     return $stream;
+}
+
+
+# all that was sent so far was dealt with when this returns
+
+sub settle {
+    my ($self) = @_;
+
+    my $end = time + $self->{timeout};
+
+    $self->{pong} = 0;
+    $self->frame(PING, 0, 0, '12345678');
+
+    until ($self->{pong}) {
+        $self->_next($end) or die "the connection was closed\n";
+    }
 }
 
 
