@@ -105,7 +105,8 @@ $(BUILD)/options: FORCE
 		|| printf '%s\n' '$(OPTIONS)' > $@
 
 # a source that is new or gone changes `config` as well; nginx's own Makefile
-# follows the rest
+# follows the rest.  A module that is loaded somewhere is replaced, not
+# written over
 
 $(TREE)/objs/Makefile: SHELL = /bin/bash
 $(TREE)/objs/Makefile: config $(BUILD)/options | packages-build
@@ -124,7 +125,8 @@ $(TREE)/objs/Makefile: config $(BUILD)/options | packages-build
 $(MODULE): $(TREE)/objs/Makefile FORCE
 	@$(MAKE) $(PARALLEL) --no-print-directory -s -C $(TREE) \
 		-f objs/Makefile $(GOALS)
-	@cmp -s $(BUILT) $@ || { cp $(BUILT) $@ && echo "built $@"; }
+	@cmp -s $(BUILT) $@ || { cp $(BUILT) $@.new && mv -f $@.new $@ \
+		&& echo "built $@"; }
 
 
 # run and test

@@ -45,6 +45,8 @@ image_digest_parse(image_digest_t *digest, const u_char *text, size_t len)
 
     memset(digest, 0, sizeof(image_digest_t));
 
+    algorithm = image_digest_algorithms;
+
     for (n = 1; n <= IMAGE_DIGEST_LAST; n++) {
         algorithm = &image_digest_algorithms[n];
 

@@ -177,7 +177,11 @@ char *ngx_http_image_conf_read(ngx_conf_t *cf, ngx_str_t *name,
 
 /* the request, ngx_http_image_digest_handler.c */
 
+ngx_int_t ngx_http_image_digest_enter(ngx_http_request_t *r);
 ngx_int_t ngx_http_image_digest_handler(ngx_http_request_t *r);
+
+/* was it turned away, and is now on its way to an error page? */
+ngx_flag_t ngx_http_image_digest_refused(ngx_http_request_t *r);
 
 /* the decision on the client's request, or NULL: nothing decided yet */
 ngx_http_image_decision_t *ngx_http_image_digest_decision(

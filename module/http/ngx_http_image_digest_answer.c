@@ -34,7 +34,12 @@ ngx_http_image_digest_answer(ngx_http_request_t *r,
                       d->error);
     }
 
+    /* what fails from here on is not begun again by an error page */
+
+    r->error_page = 1;
+
     r->request_body_no_buffering = 1;
+    r->request_body_in_file_only = 0;
 
     rc = ngx_http_read_client_request_body(r, ngx_http_image_digest_drain);
 
@@ -133,6 +138,10 @@ ngx_http_image_digest_send(ngx_http_request_t *r)
 
     r->headers_out.status = d->answer;
     r->headers_out.content_length_n = text.len;
+
+    /* there is nothing that a condition could be held against */
+
+    r->disable_not_modified = 1;
 
     ngx_str_set(&r->headers_out.content_type, "text/plain");
     r->headers_out.content_type_len = r->headers_out.content_type.len;

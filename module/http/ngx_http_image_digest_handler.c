@@ -8,6 +8,20 @@
 #include <openssl/rand.h>
 
 
+/* where a request is that an error page may bring back */
+
+typedef struct {
+    unsigned                    entered:1;     /* has come to access control */
+    unsigned                    passed:1;      /* and is past it */
+    unsigned                    recursive:1;
+    unsigned                    refused:1;
+} ngx_http_image_access_t;
+
+
+static ngx_http_image_access_t *ngx_http_image_digest_access(
+    ngx_http_request_t *main);
+static void ngx_http_image_digest_access_keep(void *data);
+
 static ngx_http_image_decision_t *ngx_http_image_digest_create(
     ngx_http_request_t *r, ngx_http_image_digest_loc_conf_t *ilcf);
 static void ngx_http_image_digest_keep(void *data);
@@ -43,18 +57,134 @@ static size_t ngx_http_image_digest_window(ngx_http_image_decision_t *d,
     u_char *text);
 
 
+/*
+ * The location of an error page lets in whom another one has turned away, and
+ * the module may be on there: for such a request nobody is asked.  So it is
+ * noted, before the preaccess phase's other handlers and before ours, how far
+ * a request has come.  The note is in the pool, as a redirect clears contexts.
+ */
+
+ngx_int_t
+ngx_http_image_digest_enter(ngx_http_request_t *r)
+{
+    ngx_uint_t                 refused;
+    ngx_pool_cleanup_t        *cln;
+    ngx_http_image_access_t   *access;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    access = r->internal ? ngx_http_image_digest_access(r) : NULL;
+
+    if (access == NULL) {
+
+        /* "return 403" comes before this phase */
+
+        refused = r->err_status == NGX_HTTP_UNAUTHORIZED
+                  || r->err_status == NGX_HTTP_FORBIDDEN;
+
+        if (clcf->error_pages == NULL && !refused) {
+            return NGX_DECLINED;
+        }
+
+        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_image_access_t));
+        if (cln == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        cln->handler = ngx_http_image_digest_access_keep;
+
+        access = cln->data;
+        ngx_memzero(access, sizeof(ngx_http_image_access_t));
+
+        access->refused = refused;
+
+    } else if (access->entered && !access->passed
+               && (r->error_page || access->recursive))
+    {
+        access->refused = 1;
+    }
+
+    access->entered = 1;
+    access->passed = 0;
+    access->recursive = clcf->recursive_error_pages;
+
+    return NGX_DECLINED;
+}
+
+
+ngx_flag_t
+ngx_http_image_digest_refused(ngx_http_request_t *r)
+{
+    ngx_http_image_access_t  *access;
+
+    if (!r->main->internal) {
+        return 0;
+    }
+
+    access = ngx_http_image_digest_access(r->main);
+
+    return access && access->refused;
+}
+
+
+static ngx_http_image_access_t *
+ngx_http_image_digest_access(ngx_http_request_t *main)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = main->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler == ngx_http_image_digest_access_keep) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_image_digest_access_keep(void *data)
+{
+    /* a mark to find the note by */
+}
+
+
 ngx_int_t
 ngx_http_image_digest_handler(ngx_http_request_t *r)
 {
+    ngx_http_image_access_t           *access;
+    ngx_http_core_loc_conf_t          *clcf;
     ngx_http_image_decision_t         *d;
     ngx_http_image_digest_loc_conf_t  *ilcf;
+
+    if (r == r->main) {
+        clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+        access = (clcf->error_pages || r->internal)
+                 ? ngx_http_image_digest_access(r) : NULL;
+
+        if (access) {
+            access->passed = 1;
+        }
+    }
+
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_image_digest_module);
+
+    if (!ilcf->enable) {
+        return NGX_DECLINED;
+    }
 
     d = ngx_http_image_digest_decision(r);
 
     if (d == NULL) {
-        ilcf = ngx_http_get_module_loc_conf(r, ngx_http_image_digest_module);
 
-        if (!ilcf->enable) {
+        if (ngx_http_image_digest_refused(r)) {
             return NGX_DECLINED;
         }
 
@@ -501,6 +631,21 @@ ngx_http_image_digest_suspend(ngx_http_request_t *r,
         }
     }
 
+    if (!r->background) {
+
+        /*
+         * the body stays unread, but a client that leaves is noticed; one
+         * that has left already gives no other event
+         */
+
+        if (r->connection->read->ready) {
+            ngx_post_event(r->connection->read, &ngx_posted_events);
+
+        } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
     rr = ngx_array_push(d->suspended);
     if (rr == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -508,14 +653,7 @@ ngx_http_image_digest_suspend(ngx_http_request_t *r,
 
     *rr = r;
 
-    if (r == r->main) {
-
-        /* the body stays unread, but a client that leaves is noticed */
-
-        if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
+    if (!r->background) {
         r->read_event_handler = ngx_http_test_reading;
     }
 
@@ -551,14 +689,15 @@ ngx_http_image_digest_resume(ngx_image_waiter_t *w)
         return;
     }
 
+    if (d->suspended == NULL) {
+        return;
+    }
+
     rr = d->suspended->elts;
 
     for (i = 0; i < d->suspended->nelts; i++) {
 
-        if (rr[i] == r) {
-            r->read_event_handler = ngx_http_block_reading;
-        }
-
+        rr[i]->read_event_handler = ngx_http_block_reading;
         rr[i]->write_event_handler = ngx_http_core_run_phases;
 
         if (ngx_http_post_request(rr[i], NULL) != NGX_OK) {

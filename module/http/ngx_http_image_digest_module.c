@@ -142,6 +142,13 @@ ngx_http_image_digest_postconfiguration(ngx_conf_t *cf)
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_image_digest_enter;
+
     /* after access control, before try_files and the content */
 
     h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
@@ -328,6 +335,17 @@ ngx_http_image_digest_merge_image(ngx_conf_t *cf,
     imcf = ngx_http_conf_get_module_main_conf(cf,
                                               ngx_http_image_digest_module);
 
+    /* where none is written there is a "default", also by its name */
+
+    if (imcf->resolvers.nelts == 0
+        && (image->resolver_name.len == 0
+            || ngx_strcmp(image->resolver_name.data, "default") == 0))
+    {
+        image->resolver = ngx_http_image_resolver_default(cf, imcf);
+
+        return image->resolver ? NGX_CONF_OK : NGX_CONF_ERROR;
+    }
+
     if (image->resolver_name.len) {
         image->resolver = ngx_http_image_resolver_find(imcf,
                                                        &image->resolver_name);
@@ -341,12 +359,6 @@ ngx_http_image_digest_merge_image(ngx_conf_t *cf,
         }
 
         return NGX_CONF_OK;
-    }
-
-    if (imcf->resolvers.nelts == 0) {
-        image->resolver = ngx_http_image_resolver_default(cf, imcf);
-
-        return image->resolver ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
     if (imcf->resolvers.nelts == 1) {
@@ -432,7 +444,13 @@ ngx_http_image_digest(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+
+        if (cf->args->nelts > 2) {
+            return ngx_http_image_conf_invalid(cf, &value[2],
+                                               "\"image_digest off;\" alone");
+        }
+
         ilcf->enable = 0;
         return NGX_CONF_OK;
     }

@@ -245,9 +245,15 @@ ngx_http_image_digest_key_variable(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    /* an answer that ends the request before the decision is not too early */
+    /*
+     * an answer that ends the request before the decision is not too early;
+     * the text of "return", which has no length yet, is
+     */
 
-    if (r->main->headers_out.status == 0) {
+    if ((r->main->headers_out.status == 0
+         || (r->main->headers_out.content_length_n < 0 && !r->header_sent))
+        && !ngx_http_image_digest_refused(r))
+    {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "$image_digest_key was asked for before the image was "
                       "resolved, and matches nothing: use it in directives "

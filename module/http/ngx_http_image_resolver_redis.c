@@ -12,6 +12,8 @@ static char *ngx_http_image_resolver_redis_host(ngx_conf_t *cf,
     ngx_image_redis_conf_t *redis, ngx_str_t *host);
 static char *ngx_http_image_resolver_redis_tls(ngx_conf_t *cf,
     ngx_image_redis_conf_t *redis);
+static char *ngx_http_image_resolver_redis_invalid(ngx_conf_t *cf,
+    const char *instead);
 
 
 char *
@@ -41,7 +43,6 @@ ngx_http_image_resolver_redis(ngx_conf_t *cf, ngx_image_resolver_t *resolver)
     }
 
     redis = &shared->redis;
-    redis->timeout = 200;
 
     if (ngx_http_image_resolver_redis_url(cf, redis, &value[1])
         != NGX_CONF_OK)
@@ -51,8 +52,9 @@ ngx_http_image_resolver_redis(ngx_conf_t *cf, ngx_image_resolver_t *resolver)
 
     for (i = 2; i < cf->args->nelts; i++) {
 
-        if (ngx_http_image_conf_parameter(&value[i], "username=", &v)) {
-
+        if (ngx_http_image_conf_parameter(&value[i], "username=", &v)
+            && v.len)
+        {
             if (redis->username.len) {
                 return ngx_http_image_conf_invalid(cf, &value[i],
                                              "the user once, here or in the "
@@ -61,9 +63,8 @@ ngx_http_image_resolver_redis(ngx_conf_t *cf, ngx_image_resolver_t *resolver)
 
             redis->username = v;
 
-        } else if (ngx_http_image_conf_parameter(&value[i], "password=",
-                                                    &v)
-                   && redis->password.len == 0)
+        } else if (ngx_http_image_conf_parameter(&value[i], "password=", &v)
+                   && v.len && redis->password.len == 0)
         {
             redis->password = v;
 
@@ -90,12 +91,12 @@ ngx_http_image_resolver_redis(ngx_conf_t *cf, ngx_image_resolver_t *resolver)
             }
 
         } else if (ngx_http_image_conf_parameter(&value[i], "prefix=", &v)
-                   && v.len)
+                   && v.len && shared->prefix.len == 0)
         {
             shared->prefix = v;
 
-        } else if (ngx_http_image_conf_parameter(&value[i], "timeout=",
-                                                    &v))
+        } else if (ngx_http_image_conf_parameter(&value[i], "timeout=", &v)
+                   && redis->timeout == 0)
         {
             span = ngx_http_image_conf_time(&v);
 
@@ -107,27 +108,26 @@ ngx_http_image_resolver_redis(ngx_conf_t *cf, ngx_image_resolver_t *resolver)
 
             redis->timeout = ngx_min(span / 1000, NGX_MAX_INT32_VALUE);
 
-        } else if (value[i].len >= 8
-                   && ngx_strncmp(value[i].data, "password", 8) == 0)
-        {
+        } else {
+
             /* never repeat what may be a secret */
 
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid or duplicate password of \"redis\": "
-                               "write one of \"password=\" and "
-                               "\"password_file=\", once");
+                               "invalid or duplicate parameter of \"redis\": "
+                               "write \"username=\", one of \"password=\" "
+                               "and \"password_file=\", \"prefix=\" and "
+                               "\"timeout=\", each once and with a value");
             return NGX_CONF_ERROR;
-
-        } else {
-            return ngx_http_image_conf_invalid(cf, &value[i],
-                       "\"username=\", \"password=\" or \"password_file=\", "
-                       "\"prefix=\" and \"timeout=\"");
         }
     }
 
     if (redis->username.len && redis->password.len == 0) {
-        return ngx_http_image_conf_invalid(cf, &value[1],
+        return ngx_http_image_resolver_redis_invalid(cf,
                        "\"password=\" or \"password_file=\" with the user");
+    }
+
+    if (redis->timeout == 0) {
+        redis->timeout = 200;
     }
 
     resolver->shared = shared;
@@ -164,14 +164,14 @@ ngx_http_image_resolver_redis_url(ngx_conf_t *cf,
             if (!ngx_http_image_conf_parameter(&db, "db=", &db)
                 || db.len == 0)
             {
-                return ngx_http_image_conf_invalid(cf, url, instead);
+                return ngx_http_image_resolver_redis_invalid(cf, instead);
             }
         }
 
         if (rest.len == 0 || rest.data[0] != '/'
             || rest.len >= sizeof(((struct sockaddr_un *) 0)->sun_path))
         {
-            return ngx_http_image_conf_invalid(cf, url,
+            return ngx_http_image_resolver_redis_invalid(cf,
                                   "an absolute path that fits a socket");
         }
 
@@ -189,7 +189,7 @@ ngx_http_image_resolver_redis_url(ngx_conf_t *cf,
             redis->tls = 1;
 
         } else if (!ngx_http_image_conf_parameter(url, "redis://", &rest)) {
-            return ngx_http_image_conf_invalid(cf, url, instead);
+            return ngx_http_image_resolver_redis_invalid(cf, instead);
         }
 
         last = rest.data + rest.len;
@@ -203,14 +203,9 @@ ngx_http_image_resolver_redis_url(ngx_conf_t *cf,
             if (redis->username.len == 0
                 || ngx_strlchr(rest.data, at, ':') != NULL)
             {
-                /* the URL is not repeated: it may hold a password */
-
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "invalid user in the URL of \"redis\": "
-                                   "write the user alone before \"@\", and "
-                                   "\"password=\" or \"password_file=\" "
-                                   "after the URL");
-                return NGX_CONF_ERROR;
+                return ngx_http_image_resolver_redis_invalid(cf,
+                              "the user alone before \"@\", and \"password=\" "
+                              "or \"password_file=\" after the URL");
             }
 
             rest.data = at + 1;
@@ -230,7 +225,7 @@ ngx_http_image_resolver_redis_url(ngx_conf_t *cf,
         if (ngx_http_image_resolver_redis_host(cf, redis, &rest)
             != NGX_CONF_OK)
         {
-            return ngx_http_image_conf_invalid(cf, &rest, instead);
+            return ngx_http_image_resolver_redis_invalid(cf, instead);
         }
     }
 
@@ -238,7 +233,7 @@ ngx_http_image_resolver_redis_url(ngx_conf_t *cf,
         n = ngx_atoi(db.data, db.len);
 
         if (n == NGX_ERROR || n > 65535) {
-            return ngx_http_image_conf_invalid(cf, &db,
+            return ngx_http_image_resolver_redis_invalid(cf,
                                              "the number of a database");
         }
 
@@ -354,4 +349,16 @@ ngx_http_image_resolver_redis_tls(ngx_conf_t *cf,
     return NGX_CONF_ERROR;
 
 #endif
+}
+
+
+/* the URL is not repeated: it may hold a password */
+
+static char *
+ngx_http_image_resolver_redis_invalid(ngx_conf_t *cf, const char *instead)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid URL of \"redis\": write %s", instead);
+
+    return NGX_CONF_ERROR;
 }

@@ -24,6 +24,10 @@ static char *ngx_http_image_resolver_credentials(ngx_conf_t *cf,
 static void ngx_http_image_resolver_free_credentials(void *data);
 static char *ngx_http_image_resolver_pem(ngx_conf_t *cf, ngx_str_t *arg,
     ngx_str_t *file, ngx_flag_t key, ngx_str_t *pem);
+static ngx_flag_t ngx_http_image_resolver_pair(ngx_str_t *certificate,
+    ngx_str_t *key);
+static X509 *ngx_http_image_resolver_x509(ngx_str_t *pem);
+static EVP_PKEY *ngx_http_image_resolver_pkey(ngx_str_t *pem);
 
 
 char *
@@ -31,6 +35,7 @@ ngx_http_image_resolver_registry(ngx_conf_t *cf,
     ngx_image_resolver_t *resolver)
 {
     char                   *rv;
+    u_char                 *p;
     ngx_str_t              *value, v, *realm;
     ngx_uint_t              i;
     ngx_image_registry_t   *registry;
@@ -107,7 +112,17 @@ ngx_http_image_resolver_registry(ngx_conf_t *cf,
             *realm = v;
 
         } else {
-            return ngx_http_image_conf_invalid(cf, &value[i],
+
+            /* what follows the name may be a secret */
+
+            v = value[i];
+            p = ngx_strlchr(v.data, v.data + v.len, '=');
+
+            if (p) {
+                v.len = p + 1 - v.data;
+            }
+
+            return ngx_http_image_conf_invalid(cf, &v,
                              "\"endpoint=URL\", \"credentials=FILE\", "
                              "\"ca=FILE\", \"certificate=FILE\" and "
                              "\"key=FILE\", \"realm=HOST\" or \"insecure\"");
@@ -161,7 +176,9 @@ ngx_http_image_resolver_registry_host(ngx_conf_t *cf,
 
         n = ngx_atoi(registry->port.data, registry->port.len);
 
-        if ((n < 1 || n > 65535)
+        /* references have ports without leading zeros */
+
+        if ((n < 1 || n > 65535 || registry->port.data[0] == '0')
             && !(registry->port.len == 1 && registry->port.data[0] == '*'))
         {
             return ngx_http_image_conf_invalid(cf, host, instead);
@@ -194,10 +211,14 @@ ngx_http_image_resolver_registry_endpoint(ngx_conf_t *cf,
         "a URL of scheme, host and port alone, such as "
         "\"endpoint=https://registry.example.com:5000\"";
 
+    /* the URL is not repeated: it may hold a password */
+
+    static ngx_str_t  name = ngx_string("endpoint=");
+
     if (!ngx_http_image_conf_parameter(url, "https://", &host)
         && !ngx_http_image_conf_parameter(url, "http://", &host))
     {
-        return ngx_http_image_conf_invalid(cf, url, instead);
+        return ngx_http_image_conf_invalid(cf, &name, instead);
     }
 
     registry->endpoint = *url;
@@ -221,14 +242,14 @@ ngx_http_image_resolver_registry_endpoint(ngx_conf_t *cf,
         n = ngx_atoi(p + 1, last - p - 1);
 
         if (n < 1 || n > 65535) {
-            return ngx_http_image_conf_invalid(cf, url, instead);
+            return ngx_http_image_conf_invalid(cf, &name, instead);
         }
 
         host.len = p - host.data;
     }
 
     if (!ngx_http_image_conf_host(&host)) {
-        return ngx_http_image_conf_invalid(cf, url, instead);
+        return ngx_http_image_conf_invalid(cf, &name, instead);
     }
 
     ngx_strlow(host.data, host.data, host.len);
@@ -280,6 +301,14 @@ ngx_http_image_resolver_registry_check(ngx_conf_t *cf,
     if ((registry->tls.certificate.len == 0) != (registry->tls.key.len == 0)) {
         return ngx_http_image_conf_invalid(cf, &value[1],
                    "both \"certificate=FILE\" and \"key=FILE\", or neither");
+    }
+
+    if (registry->tls.key.len
+        && !ngx_http_image_resolver_pair(&registry->tls.certificate,
+                                         &registry->tls.key))
+    {
+        return ngx_http_image_conf_invalid(cf, &value[1],
+                   "the \"key=FILE\" that belongs to its \"certificate=FILE\"");
     }
 
     other = resolver->registries->elts;
@@ -354,7 +383,6 @@ static char *
 ngx_http_image_resolver_pem(ngx_conf_t *cf, ngx_str_t *arg, ngx_str_t *file,
     ngx_flag_t key, ngx_str_t *pem)
 {
-    BIO       *bio;
     X509      *x509;
     EVP_PKEY  *pkey;
 
@@ -362,23 +390,8 @@ ngx_http_image_resolver_pem(ngx_conf_t *cf, ngx_str_t *arg, ngx_str_t *file,
         return NGX_CONF_ERROR;
     }
 
-    bio = BIO_new_mem_buf(pem->data, pem->len);
-    if (bio == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    x509 = NULL;
-    pkey = NULL;
-
-    if (key) {
-        pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *) "");
-
-    } else {
-        x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    }
-
-    BIO_free(bio);
-    ERR_clear_error();
+    x509 = key ? NULL : ngx_http_image_resolver_x509(pem);
+    pkey = key ? ngx_http_image_resolver_pkey(pem) : NULL;
 
     if (x509 == NULL && pkey == NULL) {
         return ngx_http_image_conf_invalid(cf, arg,
@@ -391,4 +404,68 @@ ngx_http_image_resolver_pem(ngx_conf_t *cf, ngx_str_t *arg, ngx_str_t *file,
     EVP_PKEY_free(pkey);
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_flag_t
+ngx_http_image_resolver_pair(ngx_str_t *certificate, ngx_str_t *key)
+{
+    X509        *x509;
+    EVP_PKEY    *pkey;
+    ngx_flag_t   pair;
+
+    x509 = ngx_http_image_resolver_x509(certificate);
+    pkey = ngx_http_image_resolver_pkey(key);
+
+    pair = x509 && pkey && X509_check_private_key(x509, pkey) == 1;
+
+    X509_free(x509);
+    EVP_PKEY_free(pkey);
+    ERR_clear_error();
+
+    return pair;
+}
+
+
+/* the first certificate, or NULL */
+
+static X509 *
+ngx_http_image_resolver_x509(ngx_str_t *pem)
+{
+    BIO   *bio;
+    X509  *x509;
+
+    bio = BIO_new_mem_buf(pem->data, pem->len);
+    if (bio == NULL) {
+        return NULL;
+    }
+
+    x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+    BIO_free(bio);
+    ERR_clear_error();
+
+    return x509;
+}
+
+
+static EVP_PKEY *
+ngx_http_image_resolver_pkey(ngx_str_t *pem)
+{
+    BIO       *bio;
+    EVP_PKEY  *pkey;
+
+    bio = BIO_new_mem_buf(pem->data, pem->len);
+    if (bio == NULL) {
+        return NULL;
+    }
+
+    /* an empty pass phrase, or OpenSSL would ask for one */
+
+    pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *) "");
+
+    BIO_free(bio);
+    ERR_clear_error();
+
+    return pkey;
 }

@@ -40,6 +40,7 @@ struct ngx_image_lookup_s {
 
     unsigned                   asking:1;       /* op is under way */
     unsigned                   calling:1;      /* call is under way */
+    unsigned                   lost:1;         /* redis has no digest of it */
 };
 
 
@@ -393,6 +394,7 @@ ngx_image_lookup_shared(ngx_image_lookup_t *lookup)
     ngx_image_shared_op_t  *op;
 
     lookup->began_shared = 0;
+    lookup->lost = 0;
 
     if (lookup->resolver->shared == NULL) {
         ngx_image_lookup_origin(lookup);
@@ -442,6 +444,7 @@ ngx_image_lookup_shared_handler(ngx_image_shared_op_t *op)
         lookup->began_shared = op->now;
 
         o = op->observation;
+        lookup->lost = (o.digest.algorithm == IMAGE_DIGEST_NONE);
 
         if (op->limited_until) {
             ngx_image_now(&now);
@@ -591,7 +594,9 @@ ngx_image_lookup_outcome(ngx_image_lookup_t *lookup)
         o.digest = call->digest;
         o.digest_at = lookup->began;
 
-        (void) ngx_image_lookup_keep(lookup, &o, 0);
+        /* a run ends with a lost record: other hosts may have seen it end */
+
+        (void) ngx_image_lookup_keep(lookup, &o, lookup->lost);
         return;
 
     case IMAGE_OVERLOADED:
@@ -925,7 +930,7 @@ ngx_image_lookup_keep(ngx_image_lookup_t *lookup, image_observation_t *o,
         was_len = image_digest_format(&old, was);
         is_len = image_digest_format(&lookup->observation.digest, is);
 
-        ngx_log_error(NGX_LOG_NOTICE, lookup->log, 0,
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "image tag moved: %V %*s -> %*s",
                       &lookup->question.subject.reference,
                       was_len, was, is_len, is);

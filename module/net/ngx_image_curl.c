@@ -25,6 +25,8 @@ static int ngx_image_curl_on_socket(CURL *easy, curl_socket_t fd, int what,
 static int ngx_image_curl_on_timer(CURLM *multi, long timeout, void *data);
 static int ngx_image_curl_on_close(void *data, curl_socket_t fd);
 static void ngx_image_curl_socket_handler(ngx_event_t *ev);
+static void ngx_image_curl_idle(ngx_connection_t *c);
+static void ngx_image_curl_idle_handler(ngx_event_t *ev);
 static void ngx_image_curl_timer_handler(ngx_event_t *ev);
 static void ngx_image_curl_finish_handler(ngx_event_t *ev);
 static void ngx_image_curl_action(curl_socket_t fd, int ready);
@@ -290,8 +292,9 @@ ngx_image_curl_free(ngx_image_curl_t *t)
 curl_socket_t
 ngx_image_curl_socket(ngx_image_curl_t *t, struct curl_sockaddr *address)
 {
-    ngx_err_t      err;
-    curl_socket_t  fd;
+    ngx_err_t          err;
+    curl_socket_t      fd;
+    ngx_connection_t  *c;
 
     /* nginx would log an alert if it had none for the socket later */
 
@@ -322,11 +325,17 @@ ngx_image_curl_socket(ngx_image_curl_t *t, struct curl_sockaddr *address)
         return CURL_SOCKET_BAD;
     }
 
-    if (!ngx_image_curl_room(fd)) {
+    c = ngx_image_curl_connect(fd);
+
+    if (c == NULL) {
         t->overloaded = 1;
         (void) ngx_close_socket(fd);
         return CURL_SOCKET_BAD;
     }
+
+    /* ours from here to ngx_image_curl_on_close() */
+
+    c->data = c;
 
     return fd;
 }
@@ -353,7 +362,10 @@ ngx_image_curl_on_socket(CURL *easy, curl_socket_t fd, int what, void *data,
 
         /* libcurl owns the socket, and may go on using it */
 
-        if (c) {
+        if (c && c->data) {
+            ngx_image_curl_idle(c);
+
+        } else if (c) {
             ngx_image_curl_forget(c);
         }
 
@@ -368,6 +380,9 @@ ngx_image_curl_on_socket(CURL *easy, curl_socket_t fd, int what, void *data,
             return 0;
         }
     }
+
+    c->idle = 0;
+    c->read->handler = ngx_image_curl_socket_handler;
 
     if (ngx_image_curl_interest(c->read, NGX_READ_EVENT,
                                 what & CURL_POLL_IN)
@@ -406,7 +421,7 @@ ngx_image_curl_on_timer(CURLM *multi, long timeout, void *data)
 }
 
 
-/* libcurl says REMOVE first; should it ever not, no event outlives the fd */
+/* no event outlives the fd */
 
 static int
 ngx_image_curl_on_close(void *data, curl_socket_t fd)
@@ -435,6 +450,47 @@ ngx_image_curl_socket_handler(ngx_event_t *ev)
 
     ngx_image_curl_action(c->fd, ev->write ? CURL_CSELECT_OUT
                                            : CURL_CSELECT_IN);
+}
+
+
+/*
+ * A connection that is kept for the next request is not to be spoken on.
+ * libcurl 7.88 would take what has come, such as a body after the answer to
+ * a HEAD, for the answer to that request, and so one manifest's digest for
+ * another's.  On one that was shut down the next request can't be sent, and
+ * libcurl makes a new connection for it.
+ */
+
+static void
+ngx_image_curl_idle(ngx_connection_t *c)
+{
+    c->idle = 1;
+    c->read->handler = ngx_image_curl_idle_handler;
+
+    if (ngx_image_curl_interest(c->write, NGX_WRITE_EVENT, 0) != NGX_OK
+        || ngx_image_curl_interest(c->read, NGX_READ_EVENT, 1) != NGX_OK)
+    {
+        (void) ngx_shutdown_socket(c->fd, SHUT_RDWR);
+    }
+}
+
+
+static void
+ngx_image_curl_idle_handler(ngx_event_t *ev)
+{
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, ev->log, 0,
+                   "image curl socket %d idle, close:%d", c->fd, c->close);
+
+    /* the server speaks or leaves, or this worker exits; the socket stays
+     * open until libcurl closes it */
+
+    (void) ngx_shutdown_socket(c->fd, SHUT_RDWR);
+
+    (void) ngx_image_curl_interest(ev, NGX_READ_EVENT, 0);
 }
 
 

@@ -39,11 +39,6 @@ static ngx_image_fetch_e ngx_image_fetch_result(ngx_image_fetch_t *f,
     ngx_image_curl_t *t);
 static const char *ngx_image_fetch_verification(ngx_image_fetch_t *f,
     ngx_image_curl_t *t);
-static ngx_uint_t ngx_image_fetch_address(struct sockaddr *sa);
-static ngx_uint_t ngx_image_fetch_inet(uint32_t a);
-#if (NGX_HAVE_INET6)
-static ngx_uint_t ngx_image_fetch_inet6(u_char *a);
-#endif
 
 
 ngx_int_t
@@ -352,7 +347,7 @@ ngx_image_fetch_on_open(void *data, curlsocktype purpose,
 
     f = t->data;
 
-    if (f->deny & ngx_image_fetch_address(&address->addr)) {
+    if (f->deny & ngx_image_address(&address->addr)) {
         f->forbidden = 1;
         return CURL_SOCKET_BAD;
     }
@@ -375,34 +370,7 @@ ngx_image_fetch_on_peer(void *data, char *peer, char *local, int peer_port,
 {
     ngx_image_fetch_t *f = data;
 
-    size_t           len;
-    u_char          *p;
-    in_addr_t        inaddr;
-#if (NGX_HAVE_INET6)
-    struct in6_addr  in6;
-#endif
-
-    /* every class, where it can't be told */
-
-    f->peer = NGX_IMAGE_ADDR_LOOPBACK|NGX_IMAGE_ADDR_LINK_LOCAL
-              |NGX_IMAGE_ADDR_PRIVATE;
-
-    p = (u_char *) strchr(peer, '%');
-    len = p ? (size_t) (p - (u_char *) peer) : ngx_strlen(peer);
-
-    inaddr = ngx_inet_addr((u_char *) peer, len);
-
-    if (inaddr != INADDR_NONE
-        || (len == 15 && ngx_strncmp(peer, "255.255.255.255", 15) == 0))
-    {
-        f->peer = ngx_image_fetch_inet(ntohl(inaddr));
-    }
-
-#if (NGX_HAVE_INET6)
-    else if (ngx_inet6_addr((u_char *) peer, len, in6.s6_addr) == NGX_OK) {
-        f->peer = ngx_image_fetch_inet6(in6.s6_addr);
-    }
-#endif
+    f->peer = ngx_image_address_text(peer);
 
     ngx_log_debug3(NGX_LOG_DEBUG_EVENT, f->log, 0,
                    "image fetch peer %s, class:%ui, denied:%ui",
@@ -747,162 +715,3 @@ ngx_image_fetch_verification(ngx_image_fetch_t *f, ngx_image_curl_t *t)
 
     return text;
 }
-
-
-static ngx_uint_t
-ngx_image_fetch_address(struct sockaddr *sa)
-{
-    switch (sa->sa_family) {
-
-    case AF_INET:
-        return ngx_image_fetch_inet(
-                    ntohl(((struct sockaddr_in *) sa)->sin_addr.s_addr));
-
-#if (NGX_HAVE_INET6)
-    case AF_INET6:
-        return ngx_image_fetch_inet6(
-                    ((struct sockaddr_in6 *) sa)->sin6_addr.s6_addr);
-#endif
-
-    default:
-        return NGX_IMAGE_ADDR_LOOPBACK|NGX_IMAGE_ADDR_LINK_LOCAL
-               |NGX_IMAGE_ADDR_PRIVATE;
-    }
-}
-
-
-/*
- * IANA's registry of special-purpose addresses (RFC 6890).  The metadata
- * services of clouds that are not link-local ones count as such.
- */
-
-static ngx_uint_t
-ngx_image_fetch_inet(uint32_t a)
-{
-    ngx_uint_t  i;
-
-    static const struct {
-        uint32_t    net;
-        uint32_t    mask;
-        ngx_uint_t  class;
-    }  nets[] = {
-        /* 127.0.0.0/8, and 0.0.0.0/8, which connects to this host */
-        { 0x7f000000, 0xff000000, NGX_IMAGE_ADDR_LOOPBACK },
-        { 0x00000000, 0xff000000, NGX_IMAGE_ADDR_LOOPBACK },
-
-        /* 169.254.0.0/16 */
-        { 0xa9fe0000, 0xffff0000, NGX_IMAGE_ADDR_LINK_LOCAL },
-        /* metadata: 100.100.100.200, 168.63.129.16, 192.0.0.192 */
-        { 0x646464c8, 0xffffffff, NGX_IMAGE_ADDR_LINK_LOCAL },
-        { 0xa83f8110, 0xffffffff, NGX_IMAGE_ADDR_LINK_LOCAL },
-        { 0xc00000c0, 0xffffffff, NGX_IMAGE_ADDR_LINK_LOCAL },
-
-        /* RFC 1918: 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 */
-        { 0x0a000000, 0xff000000, NGX_IMAGE_ADDR_PRIVATE },
-        { 0xac100000, 0xfff00000, NGX_IMAGE_ADDR_PRIVATE },
-        { 0xc0a80000, 0xffff0000, NGX_IMAGE_ADDR_PRIVATE },
-        /* RFC 6598: 100.64.0.0/10 */
-        { 0x64400000, 0xffc00000, NGX_IMAGE_ADDR_PRIVATE },
-        /* 192.0.0.0/24, 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24 */
-        { 0xc0000000, 0xffffff00, NGX_IMAGE_ADDR_PRIVATE },
-        { 0xc0000200, 0xffffff00, NGX_IMAGE_ADDR_PRIVATE },
-        { 0xc6336400, 0xffffff00, NGX_IMAGE_ADDR_PRIVATE },
-        { 0xcb007100, 0xffffff00, NGX_IMAGE_ADDR_PRIVATE },
-        /* RFC 2544: 198.18.0.0/15 */
-        { 0xc6120000, 0xfffe0000, NGX_IMAGE_ADDR_PRIVATE },
-        /* multicast and reserved: 224.0.0.0/3 */
-        { 0xe0000000, 0xe0000000, NGX_IMAGE_ADDR_PRIVATE }
-    };
-
-    for (i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
-        if ((a & nets[i].mask) == nets[i].net) {
-            return nets[i].class;
-        }
-    }
-
-    return 0;
-}
-
-
-#if (NGX_HAVE_INET6)
-
-/*
- * What holds an IPv4 address is judged by that: mapped and compatible ones,
- * NAT64 (RFC 6052) and 6to4 (RFC 3056).
- */
-
-static ngx_uint_t
-ngx_image_fetch_inet6(u_char *a)
-{
-    uint32_t    v4;
-    ngx_uint_t  i;
-
-    static const u_char  zeroes[12];
-    static const u_char  mapped[12] =
-        { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-    static const u_char  nat64[12] =
-        { 0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0 };
-
-    static const struct {
-        u_char      net[4];
-        u_char      mask[4];
-        ngx_uint_t  class;
-    }  nets[] = {
-        /* fe80::/10, fec0::/10, fc00::/7, ff00::/8 */
-        { { 0xfe, 0x80 }, { 0xff, 0xc0 }, NGX_IMAGE_ADDR_LINK_LOCAL },
-        { { 0xfe, 0xc0 }, { 0xff, 0xc0 }, NGX_IMAGE_ADDR_PRIVATE },
-        { { 0xfc }, { 0xfe }, NGX_IMAGE_ADDR_PRIVATE },
-        { { 0xff }, { 0xff }, NGX_IMAGE_ADDR_PRIVATE },
-        /* Teredo 2001::/32, documentation 2001:db8::/32, discard 100::/32 */
-        { { 0x20, 0x01, 0x00, 0x00 }, { 0xff, 0xff, 0xff, 0xff },
-          NGX_IMAGE_ADDR_PRIVATE },
-        { { 0x20, 0x01, 0x0d, 0xb8 }, { 0xff, 0xff, 0xff, 0xff },
-          NGX_IMAGE_ADDR_PRIVATE },
-        { { 0x01, 0x00, 0x00, 0x00 }, { 0xff, 0xff, 0xff, 0xff },
-          NGX_IMAGE_ADDR_PRIVATE },
-        /* NAT64 of local use (RFC 8215), 64:ff9b:1::/48 and more */
-        { { 0x00, 0x64, 0xff, 0x9b }, { 0xff, 0xff, 0xff, 0xff },
-          NGX_IMAGE_ADDR_PRIVATE },
-        /* ::/32 */
-        { { 0 }, { 0xff, 0xff, 0xff, 0xff }, NGX_IMAGE_ADDR_PRIVATE }
-    };
-
-    /* the metadata service of AWS */
-    static const u_char  metadata[16] =
-        { 0xfd, 0x00, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54 };
-
-    if (ngx_memcmp(a, metadata, 16) == 0) {
-        return NGX_IMAGE_ADDR_LINK_LOCAL;
-    }
-
-    v4 = (uint32_t) a[12] << 24 | a[13] << 16 | a[14] << 8 | a[15];
-
-    if (ngx_memcmp(a, zeroes, 12) == 0) {
-
-        /* :: and ::1 */
-        return (v4 <= 1) ? NGX_IMAGE_ADDR_LOOPBACK : ngx_image_fetch_inet(v4);
-    }
-
-    if (ngx_memcmp(a, mapped, 12) == 0 || ngx_memcmp(a, nat64, 12) == 0) {
-        return ngx_image_fetch_inet(v4);
-    }
-
-    if (a[0] == 0x20 && a[1] == 0x02) {
-        v4 = (uint32_t) a[2] << 24 | a[3] << 16 | a[4] << 8 | a[5];
-        return ngx_image_fetch_inet(v4);
-    }
-
-    for (i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
-        if ((a[0] & nets[i].mask[0]) == nets[i].net[0]
-            && (a[1] & nets[i].mask[1]) == nets[i].net[1]
-            && (a[2] & nets[i].mask[2]) == nets[i].net[2]
-            && (a[3] & nets[i].mask[3]) == nets[i].net[3])
-        {
-            return nets[i].class;
-        }
-    }
-
-    return 0;
-}
-
-#endif

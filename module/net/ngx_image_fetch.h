@@ -13,6 +13,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
+#include <ngx_image_address.h>
 
 
 typedef struct ngx_image_fetch_s  ngx_image_fetch_t;
@@ -38,16 +39,6 @@ typedef enum {
     NGX_IMAGE_FETCH_GET,
     NGX_IMAGE_FETCH_POST
 } ngx_image_fetch_method_e;
-
-
-/*
- * Classes of addresses, as bits.  ->deny is checked at connect, for each
- * address that a name gives; mapped IPv4 addresses count as IPv4.
- */
-
-#define NGX_IMAGE_ADDR_LOOPBACK    0x01   /* and unspecified ones */
-#define NGX_IMAGE_ADDR_LINK_LOCAL  0x02   /* metadata services among them */
-#define NGX_IMAGE_ADDR_PRIVATE     0x04   /* RFC 1918, 4193, 6598, reserved */
 
 
 /* TLS of one peer, made at configuration time; PEM bytes, since a worker may
@@ -81,7 +72,7 @@ struct ngx_image_fetch_s {
     ngx_flag_t                 no_cache;  /* send Cache-Control: no-cache */
     size_t                     max_body;
     ngx_msec_t                 timeout;
-    ngx_uint_t                 deny;
+    ngx_uint_t                 deny;   /* address classes, at connect */
     ngx_image_fetch_tls_t     *tls;    /* or NULL: the system's */
     ngx_image_fetch_pt         handler;
     void                      *data;

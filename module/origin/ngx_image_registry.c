@@ -503,7 +503,7 @@ ngx_image_registry_head_handler(ngx_image_registry_ctx_t *ctx,
         /* some answer so to any HEAD; but a GET after each would cost the
          * quota of those that do not */
 
-        if (learnt == NULL || !learnt->head) {
+        if (learnt == NULL || !learnt->head || learnt->get) {
             ctx->head_refused = 1;
             goto get;
         }

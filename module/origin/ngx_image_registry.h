@@ -123,7 +123,7 @@ ngx_image_learnt_t *ngx_image_registry_learnt(ngx_image_registry_ctx_t *ctx);
 /* ngx_image_registry_request.c */
 
 /*
- * Asks the registry for a path, "/v2/…".  The handler gets the answer, with
+ * Asks the registry for a path, "/v2/...".  The handler gets the answer, with
  * any status but those that redirects, challenges and limits took care of.
  */
 ngx_int_t ngx_image_registry_ask(ngx_image_registry_ctx_t *ctx,

@@ -559,7 +559,7 @@ ngx_image_registry_token_post(ngx_image_registry_ctx_t *ctx)
 }
 
 
-/* "service=…&scope=…", escaped: both are somebody else's text */
+/* "service=...&scope=...", escaped: both are somebody else's text */
 
 static ngx_int_t
 ngx_image_registry_parameters(ngx_image_registry_ctx_t *ctx, ngx_str_t *form)

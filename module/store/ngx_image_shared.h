@@ -51,7 +51,6 @@ struct ngx_image_shared_op_s {
 
     ngx_image_shared_conf_t    *conf;
     ngx_image_subject_t        *subject;
-    ngx_pool_t                 *pool;
     ngx_log_t                  *log;
     ngx_image_shared_pt         handler;
     void                       *data;

@@ -51,11 +51,18 @@
 "redis.call('SET', KEYS[1], decimal(now) .. ' ' .. decimal(floor), 'PX',\n"  \
 "           math.max(redis.call('PTTL', KEYS[1]), keep))\n"                  \
 "\n"                                                                         \
-"-- the fields of a hash; what is no hash at all is malformed\n"             \
+"-- the fields of a hash.  What is no hash at all is malformed, and so is\n"  \
+"-- what has a field that is longer than the longest reference: twelve of\n"  \
+"-- that length still fit a reply (NGX_IMAGE_REDIS_BYTES)\n"                 \
 "local function fields(key, ...)\n"                                          \
 "    local values = redis.pcall('HMGET', key, ...)\n"                        \
 "    if values.err and string.find(values.err, 'WRONGTYPE', 1, true) then\n" \
-"        values = { 'no hash' }\n"                                           \
+"        return { 'no hash' }\n"                                             \
+"    end\n"                                                                  \
+"    for i = 1, #values do\n"                                                \
+"        if values[i] and #values[i] > 640 then\n"                           \
+"            return { 'too long' }\n"                                        \
+"        end\n"                                                              \
 "    end\n"                                                                  \
 "    return values\n"                                                        \
 "end\n"                                                                      \

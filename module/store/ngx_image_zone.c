@@ -337,7 +337,11 @@ ngx_image_zone_expire(ngx_image_zone_t *zone,
         observation->held = 0;
     }
 
-    if (image_age(&observation->failure_at, now) >= zone->retention) {
+    /* a rate limit holds until it ends (rule 4), however long that is */
+
+    if (image_age(&observation->failure_at, now)
+        >= ngx_max(zone->retention, observation->failure_for))
+    {
         observation->failure = IMAGE_OK;
     }
 }
