@@ -13,6 +13,10 @@
 #include "image_reason.h"
 
 
+/* a rate limit ends after this at the latest (rule 4) */
+#define IMAGE_LIMIT_MAX  ((int64_t) 300 * 1000000)
+
+
 /* a moment on two clocks of one host: CLOCK_BOOTTIME and CLOCK_REALTIME */
 
 typedef struct {

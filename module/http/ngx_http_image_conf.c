@@ -135,6 +135,7 @@ ngx_http_image_conf_read(ngx_conf_t *cf, ngx_str_t *name,
     ngx_file_t       file;
     ngx_file_info_t  fi;
 
+    ngx_str_null(content);
     ngx_memzero(&file, sizeof(ngx_file_t));
 
     file.name = *name;
@@ -179,5 +180,12 @@ ngx_http_image_conf_read(ngx_conf_t *cf, ngx_str_t *name,
                       ngx_close_file_n " \"%V\" failed", &file.name);
     }
 
-    return (n == (ssize_t) content->len) ? NGX_CONF_OK : NGX_CONF_ERROR;
+    if (n != NGX_ERROR && n != (ssize_t) content->len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" changed while it was read: try again",
+                           &file.name);
+        return NGX_CONF_ERROR;
+    }
+
+    return (n == NGX_ERROR) ? NGX_CONF_ERROR : NGX_CONF_OK;
 }

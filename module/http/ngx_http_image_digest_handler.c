@@ -917,7 +917,7 @@ ngx_http_image_digest_make_key(ngx_http_image_decision_t *d,
 static size_t
 ngx_http_image_digest_window(ngx_http_image_decision_t *d, u_char *text)
 {
-    int64_t                window, length, time;
+    int64_t                window, length, number;
     ngx_image_resolver_t  *resolver;
 
     resolver = d->conf->image->resolver;
@@ -933,13 +933,11 @@ ngx_http_image_digest_window(ngx_http_image_decision_t *d, u_char *text)
         return 0;
     }
 
-    time = ngx_image_zone_window_time(resolver->zone,
-                                      resolver->shared != NULL);
-    if (time < 0) {
+    number = ngx_image_zone_window(resolver->zone, resolver->shared != NULL,
+                                   length * NGX_HTTP_IMAGE_SECOND, !d->read);
+    if (number < 0) {
         return 0;
     }
 
-    return ngx_sprintf(text, "%L/%L", length,
-                       time / NGX_HTTP_IMAGE_SECOND / length)
-           - text;
+    return ngx_sprintf(text, "%L/%L", length, number) - text;
 }

@@ -16,8 +16,8 @@
 #include <ngx_image_lookup.h>
 
 
-/* a rate limit ends after this at the latest (rule 4), microseconds */
-#define NGX_IMAGE_LIMIT_MAX  ((int64_t) 300 * 1000000)
+/* how often it is said that there are too many calls, seconds */
+#define NGX_IMAGE_LOOKUP_SAY  10
 
 
 struct ngx_image_lookup_s {
@@ -243,10 +243,8 @@ void
 ngx_image_lookup_refused(ngx_image_resolver_t *resolver,
     image_reference_t *reference, image_reason_e reason, ngx_log_t *log)
 {
-    image_str_t           parts[2];
-    image_digest_t        old;
-    ngx_image_id_t        id;
-    image_observation_t   o;
+    image_str_t     parts[2];
+    ngx_image_id_t  id;
 
     static const image_str_t  kind = image_str("refused");
 
@@ -258,15 +256,7 @@ ngx_image_lookup_refused(ngx_image_resolver_t *resolver,
         return;
     }
 
-    /* the zone remembers that it was said */
-
-    ngx_memzero(&o, sizeof(image_observation_t));
-    ngx_image_now(&o.failure_at);
-    o.failure = reason;
-
-    if (!(ngx_image_zone_put(resolver->zone, &id, &o, 0, &old)
-          & IMAGE_MERGE_NEW))
-    {
+    if (!ngx_image_zone_mark(resolver->zone, &id)) {
         return;
     }
 
@@ -429,7 +419,6 @@ ngx_image_lookup_shared_handler(ngx_image_shared_op_t *op)
 {
     ngx_str_t            detail;
     ngx_uint_t           flags;
-    image_moment_t       now;
     ngx_image_from_e     from;
     ngx_image_lookup_t  *lookup;
     image_observation_t  o;
@@ -446,10 +435,9 @@ ngx_image_lookup_shared_handler(ngx_image_shared_op_t *op)
         o = op->observation;
         lookup->lost = (o.digest.algorithm == IMAGE_DIGEST_NONE);
 
-        if (op->limited_until) {
-            ngx_image_now(&now);
-            ngx_image_lookup_keep_limit(lookup, &now,
-                                        op->limited_until - now.boot);
+        if (op->limited_for) {
+            ngx_image_lookup_keep_limit(lookup, &op->limited_at,
+                                        op->limited_for);
         }
 
         from = NGX_IMAGE_FROM_ZONE;
@@ -501,6 +489,17 @@ ngx_image_lookup_origin(ngx_image_lookup_t *lookup)
     }
 
     if (resolver->calls >= resolver->connections) {
+
+        if (ngx_time() - resolver->said >= NGX_IMAGE_LOOKUP_SAY) {
+            resolver->said = ngx_time();
+
+            ngx_log_error(NGX_LOG_ERR, lookup->log, 0,
+                          "image digest: %s, %ui calls are under way: %s",
+                          image_reason_name(IMAGE_OVERLOADED),
+                          resolver->calls,
+                          image_reason_advice(IMAGE_OVERLOADED));
+        }
+
         ngx_image_lookup_fail(lookup, IMAGE_OVERLOADED);
         return;
     }
@@ -633,7 +632,7 @@ ngx_image_lookup_span(ngx_image_lookup_t *lookup)
            ? (int64_t) lookup->call.retry_after * 1000000
            : lookup->resolver->negative_ttl;
 
-    return ngx_min(span, NGX_IMAGE_LIMIT_MAX);
+    return ngx_min(span, IMAGE_LIMIT_MAX);
 }
 
 
@@ -951,7 +950,7 @@ ngx_image_lookup_keep_limit(ngx_image_lookup_t *lookup, image_moment_t *at,
 
     o.failure = IMAGE_RATE_LIMITED;
     o.failure_at = *at;
-    o.failure_for = ngx_min(span, NGX_IMAGE_LIMIT_MAX);
+    o.failure_for = ngx_min(span, IMAGE_LIMIT_MAX);
 
     (void) ngx_image_zone_put(lookup->resolver->zone,
                               &lookup->question.subject.limit_id, &o, 0,

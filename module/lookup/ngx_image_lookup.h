@@ -34,6 +34,7 @@ typedef struct {
     ngx_rbtree_t               lookups;
     ngx_rbtree_node_t          sentinel;
     ngx_uint_t                 calls;
+    time_t                     said;           /* that they are too many */
 } ngx_image_resolver_t;
 
 

@@ -765,7 +765,8 @@ ngx_image_curl_forget(ngx_connection_t *c)
 static ngx_uint_t
 ngx_image_curl_room(ngx_socket_t fd)
 {
-    return ngx_cycle->free_connection_n > 0
+    return (ngx_cycle->free_connection_n > 0
+            || ngx_cycle->reusable_connections_n > 0)
            && (ngx_cycle->files == NULL
                || (ngx_uint_t) fd < ngx_cycle->files_n);
 }

@@ -299,17 +299,22 @@ ngx_image_fetch_tls(ngx_image_curl_t *t, ngx_image_fetch_tls_t *tls)
     ngx_image_curl_option(t, CURLOPT_SSLVERSION,
                           (long) CURL_SSLVERSION_TLSv1_2);
 
+    /*
+     * The system's directory of authorities has what its bundle has, and
+     * with it libcurl reads the bundle for each connection anew, which takes
+     * 20 ms, instead of once.  It would also count beside ->ca.
+     */
+
+    ngx_image_curl_option(t, CURLOPT_CAPATH, NULL);
+
     if (tls == NULL) {
         return;
     }
 
     if (tls->ca.len) {
 
-        /* the system's directory of authorities would count beside ->ca */
-
         if (!tls->system) {
             ngx_image_curl_option(t, CURLOPT_CAINFO, NULL);
-            ngx_image_curl_option(t, CURLOPT_CAPATH, NULL);
         }
 
         ngx_image_fetch_blob(&blob, &tls->ca);
@@ -397,16 +402,18 @@ ngx_image_fetch_on_header(char *line, size_t size, size_t n, void *data)
 
     len = size * n;
 
-    if (f->head_done) {
-        /* the trailer of a chunked body */
-        return len;
-    }
+    /* libcurl keeps all of them: those of 1xx answers and trailers, too */
 
     f->header_bytes += len;
 
     if (f->header_bytes > NGX_IMAGE_FETCH_HEADER_BYTES) {
         f->oversized = 1;
         return 0;
+    }
+
+    if (f->head_done) {
+        /* the trailer of a chunked body */
+        return len;
     }
 
     p = (u_char *) line;
@@ -604,6 +611,8 @@ ngx_image_fetch_finish(ngx_image_curl_t *t)
 static ngx_image_fetch_e
 ngx_image_fetch_result(ngx_image_fetch_t *f, ngx_image_curl_t *t)
 {
+    curl_off_t  began;
+
     f->error = curl_easy_strerror(t->code);
 
     if (t->code == CURLE_OK) {
@@ -616,7 +625,7 @@ ngx_image_fetch_result(ngx_image_fetch_t *f, ngx_image_curl_t *t)
         return NGX_IMAGE_FETCH_BAD;
     }
 
-    if (f->no_memory || t->code == CURLE_OUT_OF_MEMORY) {
+    if (f->no_memory) {
         f->error = "out of memory";
         return NGX_IMAGE_FETCH_OVERLOADED;
     }
@@ -625,6 +634,20 @@ ngx_image_fetch_result(ngx_image_fetch_t *f, ngx_image_curl_t *t)
 
     case CURLE_OPERATION_TIMEDOUT:
         return NGX_IMAGE_FETCH_TIMEOUT;
+
+    case CURLE_OUT_OF_MEMORY:
+
+        /* libcurl calls so a line that is longer than it takes */
+
+        if (curl_easy_getinfo(t->easy, CURLINFO_STARTTRANSFER_TIME_T, &began)
+            == CURLE_OK
+            && began > 0)
+        {
+            f->error = "the answer is too large";
+            return NGX_IMAGE_FETCH_BAD;
+        }
+
+        return NGX_IMAGE_FETCH_OVERLOADED;
 
     case CURLE_ABORTED_BY_CALLBACK:
     case CURLE_COULDNT_CONNECT:
@@ -653,6 +676,11 @@ ngx_image_fetch_result(ngx_image_fetch_t *f, ngx_image_curl_t *t)
         if (strstr(t->text, "SSL_") && strstr(t->text, " alert ")) {
             f->error = "TLS alert of the peer";
             return NGX_IMAGE_FETCH_TLS;
+        }
+
+        if (strstr(t->text, "chunked-encoding")) {
+            f->error = "invalid chunks";
+            return NGX_IMAGE_FETCH_BAD;
         }
 
         return NGX_IMAGE_FETCH_UNREACHABLE;

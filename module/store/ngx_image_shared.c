@@ -250,7 +250,7 @@ ngx_image_shared_store_send(ngx_image_shared_store_t *store)
         ngx_image_shared_decimal(&argv[argc++], began, record->began);
         ngx_image_shared_decimal(&argv[argc++], span,
                                  ngx_min(record->limited_for,
-                                         NGX_IMAGE_SHARED_LIMIT_MAX));
+                                         IMAGE_LIMIT_MAX));
         argv[argc++] = subject->registry;
         argv[argc++] = subject->engine;
 

@@ -63,7 +63,8 @@ struct ngx_image_shared_op_s {
     ngx_int_t                   rc;
     int64_t                     now;           /* microseconds, Redis */
     image_observation_t         observation;
-    int64_t                     limited_until; /* boot clock; 0: it is not */
+    image_moment_t              limited_at;
+    int64_t                     limited_for;   /* from then; 0: it is not */
 
     /* private */
     ngx_image_redis_command_t   command;

@@ -58,7 +58,7 @@ static const char *ngx_image_shared_read_digest(ngx_image_shared_op_t *op,
 static const char *ngx_image_shared_read_failure(ngx_image_shared_op_t *op,
     ngx_image_redis_value_t *v);
 static const char *ngx_image_shared_read_limit(ngx_image_shared_op_t *op,
-    ngx_image_redis_value_t *v, image_moment_t *received);
+    ngx_image_redis_value_t *v);
 static ngx_flag_t ngx_image_shared_is_void(ngx_image_shared_op_t *op,
     ngx_image_redis_value_t *v, int64_t at);
 static void ngx_image_shared_moment(ngx_image_shared_op_t *op, int64_t at,
@@ -272,7 +272,7 @@ ngx_image_shared_read(ngx_image_shared_op_t *op,
     v = reply->values;
 
     ngx_memzero(&op->observation, sizeof(image_observation_t));
-    op->limited_until = 0;
+    op->limited_for = 0;
 
     if (reply->nvalues != NGX_IMAGE_SHARED_VALUES) {
         ngx_image_shared_malformed(op->conf, NULL, "the answer");
@@ -308,7 +308,7 @@ ngx_image_shared_read(ngx_image_shared_op_t *op,
         ngx_image_shared_malformed(op->conf, &op->subject->reference, error);
     }
 
-    error = ngx_image_shared_read_limit(op, v, &received);
+    error = ngx_image_shared_read_limit(op, v);
 
     if (error) {
         ngx_image_shared_malformed(op->conf, &op->subject->registry, error);
@@ -443,9 +443,9 @@ ngx_image_shared_read_failure(ngx_image_shared_op_t *op,
 
 static const char *
 ngx_image_shared_read_limit(ngx_image_shared_op_t *op,
-    ngx_image_redis_value_t *v, image_moment_t *received)
+    ngx_image_redis_value_t *v)
 {
-    int64_t  at, until, latest;
+    int64_t  at, until;
 
     static ngx_str_t  version = ngx_string("1");
 
@@ -470,7 +470,7 @@ ngx_image_shared_read_limit(ngx_image_shared_op_t *op,
         return "limited_at";
     }
 
-    if (until <= at || until - at > NGX_IMAGE_SHARED_LIMIT_MAX) {
+    if (until <= at || until - at > IMAGE_LIMIT_MAX) {
         return "limited_until";
     }
 
@@ -478,10 +478,8 @@ ngx_image_shared_read_limit(ngx_image_shared_op_t *op,
         return NULL;
     }
 
-    until = op->sent.boot + (until - op->now);
-    latest = received->boot + NGX_IMAGE_SHARED_LIMIT_MAX;
-
-    op->limited_until = ngx_min(until, latest);
+    ngx_image_shared_moment(op, at, &op->limited_at);
+    op->limited_for = until - at;
 
     return NULL;
 }

@@ -12,7 +12,6 @@
 #define NGX_IMAGE_SHARED_SECOND     ((int64_t) 1000000)
 
 /* a rate limit ends after this at the latest (rule 4) */
-#define NGX_IMAGE_SHARED_LIMIT_MAX  (300 * NGX_IMAGE_SHARED_SECOND)
 
 /* bits of conf->refused: what a command is for */
 #define NGX_IMAGE_SHARED_READ       1
@@ -30,7 +29,7 @@ ngx_int_t ngx_image_shared_check(ngx_image_shared_conf_t *conf,
 
 /*
  * The answer of a lookup, past that check, into ->now, ->observation and
- * ->limited_until.  NGX_DECLINED: not in form, and that is said.
+ * ->limited_for.  NGX_DECLINED: not in form, and that is said.
  */
 ngx_int_t ngx_image_shared_read(ngx_image_shared_op_t *op,
     ngx_image_redis_reply_t *reply);

@@ -9,7 +9,12 @@
 
 
 #define NGX_IMAGE_ZONE_NONE      0xffffffff
+
+/* a clock that is corrected by less was not set back, microseconds */
+#define NGX_IMAGE_ZONE_SLEW      1000000
+
 #define NGX_IMAGE_ZONE_FAILURES  10          /* one entry in so many */
+#define NGX_IMAGE_ZONE_MARKS     100         /* likewise, and taken of those */
 #define NGX_IMAGE_ZONE_ENTRIES   100         /* fewer are of no use */
 
 
@@ -33,6 +38,8 @@ typedef struct {
 
 #define NGX_IMAGE_ZONE_DIGESTS_POOL   0
 #define NGX_IMAGE_ZONE_FAILURES_POOL  1
+#define NGX_IMAGE_ZONE_MARKS_POOL     2
+#define NGX_IMAGE_ZONE_POOLS          3
 
 
 typedef struct {
@@ -48,7 +55,7 @@ typedef struct {
     volatile uint32_t         busy;          /* inside a critical section */
     uint32_t                  nentries;
     uint32_t                  nbuckets;      /* a power of two */
-    ngx_image_zone_pool_t     pools[2];
+    ngx_image_zone_pool_t     pools[NGX_IMAGE_ZONE_POOLS];
     ngx_image_zone_clock_t    clock;
     ngx_image_zone_entry_t   *entries;
     uint32_t                  buckets[1];
@@ -222,7 +229,7 @@ ngx_image_zone_lay_out(ngx_image_zone_sh_t *sh)
     ngx_image_zone_pool_t   *p;
     ngx_image_zone_entry_t  *e;
 
-    for (pool = 0; pool < 2; pool++) {
+    for (pool = 0; pool < NGX_IMAGE_ZONE_POOLS; pool++) {
         p = &sh->pools[pool];
         p->free = NGX_IMAGE_ZONE_NONE;
         p->newest = NGX_IMAGE_ZONE_NONE;
@@ -236,9 +243,15 @@ ngx_image_zone_lay_out(ngx_image_zone_sh_t *sh)
     for (i = 0; i < sh->nentries; i++) {
         e = &sh->entries[i];
 
-        e->pool = (i % NGX_IMAGE_ZONE_FAILURES == 0)
-                  ? NGX_IMAGE_ZONE_FAILURES_POOL
-                  : NGX_IMAGE_ZONE_DIGESTS_POOL;
+        if (i % NGX_IMAGE_ZONE_MARKS == 0) {
+            e->pool = NGX_IMAGE_ZONE_MARKS_POOL;
+
+        } else if (i % NGX_IMAGE_ZONE_FAILURES == 0) {
+            e->pool = NGX_IMAGE_ZONE_FAILURES_POOL;
+
+        } else {
+            e->pool = NGX_IMAGE_ZONE_DIGESTS_POOL;
+        }
 
         p = &sh->pools[e->pool];
         e->next = p->free;
@@ -298,9 +311,12 @@ ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
 
     rc = NGX_DECLINED;
 
-    ngx_image_now(&now);
-
     ngx_image_zone_lock(zone);
+
+    /* under the mutex, or what another worker has just put would be of the
+     * future */
+
+    ngx_image_now(&now);
 
     e = ngx_image_zone_find(zone->sh, id);
 
@@ -358,9 +374,9 @@ ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
     image_observation_t      merged;
     ngx_image_zone_entry_t  *e;
 
-    ngx_image_now(&now);
-
     ngx_image_zone_lock(zone);
+
+    ngx_image_now(&now);
 
     e = ngx_image_zone_find(zone->sh, id);
 
@@ -401,6 +417,38 @@ ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
 }
 
 
+ngx_flag_t
+ngx_image_zone_mark(ngx_image_zone_t *zone, ngx_image_id_t *id)
+{
+    ngx_flag_t               fresh;
+    image_moment_t           now;
+    ngx_image_zone_entry_t  *e;
+
+    ngx_image_zone_lock(zone);
+
+    ngx_image_now(&now);
+
+    e = ngx_image_zone_find(zone->sh, id);
+
+    fresh = (e == NULL
+             || image_age(&e->observation.failure_at, &now)
+                >= zone->retention);
+
+    if (e == NULL) {
+        e = ngx_image_zone_take(zone->sh, id, NGX_IMAGE_ZONE_MARKS_POOL);
+        ngx_memzero(&e->observation, sizeof(image_observation_t));
+    }
+
+    if (fresh) {
+        e->observation.failure_at = now;
+    }
+
+    ngx_image_zone_unlock(zone);
+
+    return fresh;
+}
+
+
 void
 ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t now,
     int64_t sent, int64_t received)
@@ -419,46 +467,53 @@ ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t now,
 
 
 int64_t
-ngx_image_zone_window_time(ngx_image_zone_t *zone, ngx_flag_t shared)
+ngx_image_zone_window(ngx_image_zone_t *zone, ngx_flag_t shared,
+    int64_t length, ngx_flag_t write)
 {
-    int64_t                  time, least;
+    int64_t                  time, number;
     image_moment_t           now;
     ngx_image_zone_clock_t  *clock;
 
     clock = &zone->sh->clock;
-    time = -1;
-
-    ngx_image_now(&now);
+    number = -1;
 
     ngx_image_zone_lock(zone);
 
-    if (!shared) {
-        time = now.wall;
+    ngx_image_now(&now);
 
-    } else if (clock->known) {
-        time = now.boot + clock->offset;
+    if (shared && !clock->known) {
+        goto done;
     }
 
-    if (time >= 0) {
+    time = shared ? now.boot + clock->offset : now.wall;
 
-        /*
-         * a clock that was set back must not open a window anew, nor hold
-         * one open: time goes on from the highest that was used
-         */
-
-        least = clock->window + (now.boot - clock->window_boot);
-
-        if (clock->window_boot && time < least) {
-            time = least;
-        }
-
+    if (clock->window_boot == 0 || time >= clock->window) {
         clock->window = time;
         clock->window_boot = now.boot;
+
+    } else if (clock->window - time > NGX_IMAGE_ZONE_SLEW) {
+
+        /*
+         * The clock was ahead, and was set back.  What was stored in its
+         * last window may still be found, as long as that would have lasted;
+         * but what is stored in it now would be found by others when they
+         * come to it, however old it is by then.
+         */
+
+        time = clock->window + (now.boot - clock->window_boot);
+
+        if (write || time / length != clock->window / length) {
+            goto done;
+        }
     }
+
+    number = clock->window / length;
+
+done:
 
     ngx_image_zone_unlock(zone);
 
-    return time;
+    return number;
 }
 
 

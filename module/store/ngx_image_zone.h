@@ -63,6 +63,13 @@ ngx_uint_t ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
     image_digest_t *old);
 
 /*
+ * True the first time that it is called with an identity, for as long as the
+ * retention: something was said, and is not to be said again.  Marks push out
+ * nothing but marks.
+ */
+ngx_flag_t ngx_image_zone_mark(ngx_image_zone_t *zone, ngx_image_id_t *id);
+
+/*
  * The clock of the tag key's window, in microseconds of Unix time.  Redis'
  * time is given at each answer, with the boot-time moments between which the
  * server read it.
@@ -71,10 +78,14 @@ void ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t now,
     int64_t sent, int64_t received);
 
 /*
- * The time for a window now, never going back on this host; shared: by
- * Redis' clock, else by this host's.  -1 where Redis' was never seen.
+ * The number of the tag key's window of so many microseconds now; shared: by
+ * Redis' clock, else by this host's.  It never goes below the highest that
+ * was used on this host.  -1 where nothing could safely match: Redis' clock
+ * was never seen, or the clock was set back so far that the highest number
+ * is of the future.
  */
-int64_t ngx_image_zone_window_time(ngx_image_zone_t *zone, ngx_flag_t shared);
+int64_t ngx_image_zone_window(ngx_image_zone_t *zone, ngx_flag_t shared,
+    int64_t length, ngx_flag_t write);
 
 
 #endif /* NGX_IMAGE_ZONE_H */
