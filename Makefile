@@ -60,7 +60,8 @@ FLAGS = set -- --with-compat --with-debug --with-threads \
 	--with-http_ssl_module --with-http_v2_module \
 	--with-http_auth_request_module --with-http_dav_module \
 	--with-http_realip_module --with-http_slice_module \
-	--with-http_stub_status_module
+	--with-http_stub_status_module --with-http_addition_module \
+	--with-poll_module --with-select_module
 NGINX_BINARY = $(abspath $(TREE)/objs/nginx)
 GOALS += binary
 endif

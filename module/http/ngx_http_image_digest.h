@@ -177,11 +177,7 @@ char *ngx_http_image_conf_read(ngx_conf_t *cf, ngx_str_t *name,
 
 /* the request, ngx_http_image_digest_handler.c */
 
-ngx_int_t ngx_http_image_digest_enter(ngx_http_request_t *r);
 ngx_int_t ngx_http_image_digest_handler(ngx_http_request_t *r);
-
-/* was it turned away, and is now on its way to an error page? */
-ngx_flag_t ngx_http_image_digest_refused(ngx_http_request_t *r);
 
 /* the decision on the client's request, or NULL: nothing decided yet */
 ngx_http_image_decision_t *ngx_http_image_digest_decision(
@@ -189,6 +185,18 @@ ngx_http_image_decision_t *ngx_http_image_digest_decision(
 
 /* 64 hex digits that match nothing */
 void ngx_http_image_digest_random_key(u_char *key);
+
+
+/* access control, ngx_http_image_digest_access.c */
+
+/* the preaccess handler: it comes to access control */
+ngx_int_t ngx_http_image_digest_enter(ngx_http_request_t *r);
+
+/* it is past it */
+void ngx_http_image_digest_passed(ngx_http_request_t *r);
+
+/* was it turned away, and is now on its way to an error page? */
+ngx_flag_t ngx_http_image_digest_refused(ngx_http_request_t *r);
 
 
 /* the module's own answers, ngx_http_image_digest_answer.c */

@@ -8,20 +8,8 @@
 #include <openssl/rand.h>
 
 
-/* where a request is that an error page may bring back */
-
-typedef struct {
-    unsigned                    entered:1;     /* has come to access control */
-    unsigned                    passed:1;      /* and is past it */
-    unsigned                    recursive:1;
-    unsigned                    refused:1;
-} ngx_http_image_access_t;
-
-
-static ngx_http_image_access_t *ngx_http_image_digest_access(
-    ngx_http_request_t *main);
-static void ngx_http_image_digest_access_keep(void *data);
-
+static ngx_int_t ngx_http_image_digest_foreign(ngx_http_request_t *r,
+    ngx_http_image_digest_loc_conf_t *ilcf, ngx_http_image_decision_t **d);
 static ngx_http_image_decision_t *ngx_http_image_digest_create(
     ngx_http_request_t *r, ngx_http_image_digest_loc_conf_t *ilcf);
 static void ngx_http_image_digest_keep(void *data);
@@ -57,122 +45,13 @@ static size_t ngx_http_image_digest_window(ngx_http_image_decision_t *d,
     u_char *text);
 
 
-/*
- * The location of an error page lets in whom another one has turned away, and
- * the module may be on there: for such a request nobody is asked.  So it is
- * noted, before the preaccess phase's other handlers and before ours, how far
- * a request has come.  The note is in the pool, as a redirect clears contexts.
- */
-
-ngx_int_t
-ngx_http_image_digest_enter(ngx_http_request_t *r)
-{
-    ngx_uint_t                 refused;
-    ngx_pool_cleanup_t        *cln;
-    ngx_http_image_access_t   *access;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    if (r != r->main) {
-        return NGX_DECLINED;
-    }
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    access = r->internal ? ngx_http_image_digest_access(r) : NULL;
-
-    if (access == NULL) {
-
-        /* "return 403" comes before this phase */
-
-        refused = r->err_status == NGX_HTTP_UNAUTHORIZED
-                  || r->err_status == NGX_HTTP_FORBIDDEN;
-
-        if (clcf->error_pages == NULL && !refused) {
-            return NGX_DECLINED;
-        }
-
-        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_image_access_t));
-        if (cln == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        cln->handler = ngx_http_image_digest_access_keep;
-
-        access = cln->data;
-        ngx_memzero(access, sizeof(ngx_http_image_access_t));
-
-        access->refused = refused;
-
-    } else if (access->entered && !access->passed
-               && (r->error_page || access->recursive))
-    {
-        access->refused = 1;
-    }
-
-    access->entered = 1;
-    access->passed = 0;
-    access->recursive = clcf->recursive_error_pages;
-
-    return NGX_DECLINED;
-}
-
-
-ngx_flag_t
-ngx_http_image_digest_refused(ngx_http_request_t *r)
-{
-    ngx_http_image_access_t  *access;
-
-    if (!r->main->internal) {
-        return 0;
-    }
-
-    access = ngx_http_image_digest_access(r->main);
-
-    return access && access->refused;
-}
-
-
-static ngx_http_image_access_t *
-ngx_http_image_digest_access(ngx_http_request_t *main)
-{
-    ngx_pool_cleanup_t  *cln;
-
-    for (cln = main->pool->cleanup; cln; cln = cln->next) {
-
-        if (cln->handler == ngx_http_image_digest_access_keep) {
-            return cln->data;
-        }
-    }
-
-    return NULL;
-}
-
-
-static void
-ngx_http_image_digest_access_keep(void *data)
-{
-    /* a mark to find the note by */
-}
-
-
 ngx_int_t
 ngx_http_image_digest_handler(ngx_http_request_t *r)
 {
-    ngx_http_image_access_t           *access;
-    ngx_http_core_loc_conf_t          *clcf;
     ngx_http_image_decision_t         *d;
     ngx_http_image_digest_loc_conf_t  *ilcf;
 
-    if (r == r->main) {
-        clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-        access = (clcf->error_pages || r->internal)
-                 ? ngx_http_image_digest_access(r) : NULL;
-
-        if (access) {
-            access->passed = 1;
-        }
-    }
+    ngx_http_image_digest_passed(r);
 
     ilcf = ngx_http_get_module_loc_conf(r, ngx_http_image_digest_module);
 
@@ -206,6 +85,11 @@ ngx_http_image_digest_handler(ngx_http_request_t *r)
             ngx_http_image_digest_fail(d);
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
+
+    } else if (r != r->main
+               && ngx_http_image_digest_foreign(r, ilcf, &d) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (d->status == NGX_HTTP_IMAGE_WAITING) {
@@ -228,6 +112,15 @@ ngx_http_image_digest_decision(ngx_http_request_t *r)
     ngx_http_image_decision_t  *d;
 
     main = r->main;
+
+    for ( /* void */ ; r != main; r = r->parent) {
+
+        d = ngx_http_get_module_ctx(r, ngx_http_image_digest_module);
+
+        if (d) {
+            return d;
+        }
+    }
 
     d = ngx_http_get_module_ctx(main, ngx_http_image_digest_module);
 
@@ -266,6 +159,63 @@ ngx_http_image_digest_random_key(u_char *key)
     }
 
     image_hex(key, bytes, sizeof(bytes));
+}
+
+
+/*
+ * A subrequest finds the decision of its client's request; but should it name
+ * another image, such as one part of a page beside another, the key of that
+ * one would be a false hit.  So it gets a decision of its own: no digest, and
+ * a key that matches nothing.
+ */
+
+static ngx_int_t
+ngx_http_image_digest_foreign(ngx_http_request_t *r,
+    ngx_http_image_digest_loc_conf_t *ilcf, ngx_http_image_decision_t **d)
+{
+    ngx_str_t                   value;
+    image_reference_t          *reference;
+    ngx_http_image_decision_t  *own;
+
+    if (ngx_http_complex_value(r, ilcf->image->reference, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    own = ngx_pcalloc(r->pool, sizeof(ngx_http_image_decision_t));
+    if (own == NULL) {
+        return NGX_ERROR;
+    }
+
+    reference = &own->reference;
+
+    if (image_reference_parse(reference, value.data, value.len) != NULL
+        || (reference->len == (*d)->reference.len
+            && ngx_memcmp(reference->text, (*d)->reference.text,
+                          reference->len)
+               == 0
+            && image_reference_is_pinned(reference) == (*d)->pinned
+            && (!(*d)->pinned
+                || image_digest_equal(&reference->digest,
+                                      &(*d)->reference.digest))))
+    {
+        ngx_pfree(r->pool, own);
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "a subrequest names another image than the one that was "
+                  "resolved for this request, and gets no digest: one request "
+                  "is about one image");
+
+    own->main = r->main;
+    own->conf = ilcf;
+
+    ngx_http_image_digest_fail(own);
+    ngx_http_set_ctx(r, own, ngx_http_image_digest_module);
+
+    *d = own;
+
+    return NGX_OK;
 }
 
 
@@ -722,7 +672,7 @@ ngx_http_image_digest_invalid(ngx_http_image_decision_t *d,
 }
 
 
-/* no memory: error_page may go on with the request, which matches nothing */
+/* nothing can be decided: whoever goes on with the request finds nothing */
 
 static void
 ngx_http_image_digest_fail(ngx_http_image_decision_t *d)

@@ -82,7 +82,8 @@ sub request {
     $self->frame(HEADERS, END_HEADERS | ($open ? 0 : END_STREAM), $stream,
                  join '', _field(':method', $method), _field(':path', $path),
                  _field(':scheme', 'http'), _field(':authority', 'test'),
-                 map { _field($_, $headers->{$_}) } sort keys %{$headers || {}});
+                 map { _field($_, $headers->{$_}) }
+                     sort keys %{ $headers || {} });
 
     return $stream;
 }
