@@ -169,6 +169,10 @@ ngx_image_redis_read_handler(ngx_event_t *rev)
         ngx_image_redis_close(redis);
         redis->asleep = 1;
 
+        /* after worker_shutdown_timeout it is closed with replies due */
+
+        ngx_image_redis_forsake(redis);
+
         return;
     }
 
