@@ -402,16 +402,6 @@ ngx_http_image_digest_merge_spans(ngx_conf_t *cf,
     }
 
     if (conf->ttl == NULL && conf->ttl_line
-        && conf->ttl_constant < conf->ttl_min)
-    {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"image_digest_ttl\" is below the \"min\" that it "
-                      "inherits: raise it, or write a \"min=\" with it, in "
-                      "%V:%ui", &conf->ttl_file, conf->ttl_line);
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->ttl == NULL && conf->ttl_line
         && conf->ttl_constant > resolver->retention)
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
