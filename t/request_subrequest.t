@@ -162,7 +162,8 @@ ok $nginx->wait_for_log(qr/\[error\].* a subrequest names another image/),
 $image = $nginx->image('app:6');
 $y = $nginx->key('app:6', 'y');
 spit($nginx->dir . '/page/inner', include("/one?image=$image", '/off'));
-is page('/page/' . ($lines + 1), include('/page/inner', "/two?image=$image", '/page/inner')),
+is page('/page/' . ($lines + 1),
+        include('/page/inner', "/two?image=$image", '/page/inner')),
     "GET /one-$y\nGET /off\nGET /two-$y\nGET /one-$y\nGET /off\n",
     'a page in a page';
 
