@@ -39,7 +39,8 @@ sub host {
         resolver  => "redis $redis;\n"
                      . ($retention ? "retention $retention;\n" : '')
                      . 'registry ' . $origin->host . " insecure;\n"
-                     . "timeout 20s;\n" . (delete $o{more_resolver} // ''),
+                     . "timeout 20s;\nconnections 64;\n"
+                     . (delete $o{more_resolver} // ''),
         locations => {
             i  => $patient,
             t0 => "$patient image_digest_ttl 0;",
