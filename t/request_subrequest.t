@@ -37,6 +37,11 @@ location = /two {
     image_digest_key y;
     proxy_pass http://127.0.0.1:@PORT2@/two-$image_digest_key;
 }
+location = /arm {
+    image_digest $arg_image platform=linux/arm64;
+    image_digest_key y;
+    proxy_pass http://127.0.0.1:@PORT2@/two-$image_digest_key;
+}
 location = /off {
     proxy_pass http://127.0.0.1:@PORT2@/off;
 }
@@ -140,18 +145,23 @@ is page('/page/5', '<!--# include virtual="/one?image=' . $image
 $image = $nginx->image('app:9');
 $x = $nginx->key('app:9', 'x');
 
-for my $other ($nginx->image('app:10'),
-               $nginx->image('app:9') . '@sha256:' . 'a' x 64)
+my $turn = 0;
+
+for my $other ('/two?image=' . $nginx->image('app:10'),
+               '/two?image=' . $nginx->image('app:9') . '@sha256:' . 'a' x 64,
+               '/arm?image=' . $nginx->image('app:12'))
 {
     my $text = page('/on/' . ($lines + 1) . "?image=$image",
-                    include("/one?image=$image", "/two?image=$other"));
+                    include("/one?image=$image", $other));
 
     like $text, qr/^GET \/one-$x\nGET \/two-[0-9a-f]{64}\n$/,
         'one part of another image';
     unlike $text, qr/two-$x/, 'finds nothing of this one';
 
-    $image = $nginx->image('app:11');
-    $x = $nginx->key('app:11', 'x');
+    my $next = ('app:11', 'app:12')[$turn++];
+
+    $image = $nginx->image($next // 'app:9');
+    $x = $nginx->key($next // 'app:9', 'x');
 }
 
 ok $nginx->wait_for_log(qr/\[error\].* a subrequest names another image/),

@@ -1,7 +1,7 @@
 /*
  * How JSON from outside is read: bounded in its bytes by the caller, in its
  * depth by jansson, and here in its number of values, since a few megabytes
- * of "{}," would take a hundred times as much memory.
+ * of "{}," would take a hundred times as much memory, and a worker's time.
  */
 
 #ifndef IMAGE_JSON_H
@@ -13,7 +13,7 @@
 #include "image_str.h"
 
 
-#define IMAGE_JSON_VALUES  (256 * 1024)
+#define IMAGE_JSON_VALUES  (32 * 1024)
 
 
 /*

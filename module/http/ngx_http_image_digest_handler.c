@@ -10,6 +10,8 @@
 
 static ngx_int_t ngx_http_image_digest_foreign(ngx_http_request_t *r,
     ngx_http_image_digest_loc_conf_t *ilcf, ngx_http_image_decision_t **d);
+static ngx_flag_t ngx_http_image_digest_is_platform(
+    ngx_http_image_decision_t *d, ngx_str_t *text);
 static ngx_http_image_decision_t *ngx_http_image_digest_create(
     ngx_http_request_t *r, ngx_http_image_digest_loc_conf_t *ilcf);
 static void ngx_http_image_digest_keep(void *data);
@@ -164,20 +166,26 @@ ngx_http_image_digest_random_key(u_char *key)
 
 /*
  * A subrequest finds the decision of its client's request; but should it name
- * another image, such as one part of a page beside another, the key of that
- * one would be a false hit.  So it gets a decision of its own: no digest, and
- * a key that matches nothing.
+ * another image or platform, such as one part of a page beside another, the
+ * key of that one would be a false hit.  So it gets a decision of its own: no
+ * digest, and a key that matches nothing.
  */
 
 static ngx_int_t
 ngx_http_image_digest_foreign(ngx_http_request_t *r,
     ngx_http_image_digest_loc_conf_t *ilcf, ngx_http_image_decision_t **d)
 {
-    ngx_str_t                   value;
+    ngx_str_t                   value, platform;
     image_reference_t          *reference;
     ngx_http_image_decision_t  *own;
 
-    if (ngx_http_complex_value(r, ilcf->image->reference, &value) != NGX_OK) {
+    ngx_str_null(&platform);
+
+    if (ngx_http_complex_value(r, ilcf->image->reference, &value) != NGX_OK
+        || (ilcf->image->platform
+            && ngx_http_complex_value(r, ilcf->image->platform, &platform)
+               != NGX_OK))
+    {
         return NGX_ERROR;
     }
 
@@ -193,6 +201,7 @@ ngx_http_image_digest_foreign(ngx_http_request_t *r,
             && ngx_memcmp(reference->text, (*d)->reference.text,
                           reference->len)
                == 0
+            && ngx_http_image_digest_is_platform(*d, &platform)
             && image_reference_is_pinned(reference) == (*d)->pinned
             && (!(*d)->pinned
                 || image_digest_equal(&reference->digest,
@@ -216,6 +225,25 @@ ngx_http_image_digest_foreign(ngx_http_request_t *r,
     *d = own;
 
     return NGX_OK;
+}
+
+
+static ngx_flag_t
+ngx_http_image_digest_is_platform(ngx_http_image_decision_t *d,
+    ngx_str_t *text)
+{
+    image_platform_t  platform;
+
+    platform.len = 0;
+
+    if (text->len
+        && image_platform_parse(&platform, text->data, text->len) != NULL)
+    {
+        return 0;
+    }
+
+    return platform.len == d->platform.len
+           && ngx_memcmp(platform.text, d->platform.text, platform.len) == 0;
 }
 
 
@@ -470,8 +498,8 @@ ngx_http_image_digest_evaluate_ttl(ngx_http_request_t *r,
 
             if (ttl == NGX_ERROR) {
                 ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                              "image digest: the TTL \"%V\" is no time, the "
-                              "smallest that is allowed is used", &value);
+                              "image digest: the TTL is no time, the smallest "
+                              "that is allowed is used");
                 ttl = 0;
             }
         }

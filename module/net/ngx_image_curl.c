@@ -19,6 +19,14 @@
 
 #define NGX_IMAGE_CURL_BUCKETS   64
 
+/*
+ * A transfer that ends while its name is looked up leaves the resolver's
+ * thread behind, for as long as getaddrinfo() takes: so many of them in so
+ * many seconds, and no transfer is begun.
+ */
+#define NGX_IMAGE_CURL_LOST      64
+#define NGX_IMAGE_CURL_LOST_AGE  30
+
 
 static int ngx_image_curl_on_socket(CURL *easy, curl_socket_t fd, int what,
     void *data, void *socket_data);
@@ -32,6 +40,7 @@ static void ngx_image_curl_finish_handler(ngx_event_t *ev);
 static void ngx_image_curl_action(curl_socket_t fd, int ready);
 static void ngx_image_curl_drain(void);
 static void ngx_image_curl_end(ngx_image_curl_t *t, CURLcode code);
+static void ngx_image_curl_lost(ngx_image_curl_t *t);
 static void ngx_image_curl_doom(CURL *easy);
 static ngx_connection_t *ngx_image_curl_find(curl_socket_t fd);
 static ngx_connection_t *ngx_image_curl_connect(curl_socket_t fd);
@@ -52,6 +61,10 @@ static ngx_event_t        ngx_image_multi_finish;
 static ngx_connection_t   ngx_image_multi_dumb;    /* for the debug log */
 static ngx_queue_t        ngx_image_multi_running;
 static ngx_queue_t        ngx_image_multi_done;
+
+/* when the last names were given up, in a ring: the oldest is the next */
+static time_t             ngx_image_multi_lost[NGX_IMAGE_CURL_LOST];
+static ngx_uint_t         ngx_image_multi_nlost;
 
 /* connections by their socket, linked by ->queue, which nginx uses for
  * reusable connections alone; so no call of libcurl is needed to find one */
@@ -231,12 +244,22 @@ ngx_image_curl_create(void **owner, ngx_log_t *log, ngx_msec_t timeout)
 ngx_int_t
 ngx_image_curl_start(ngx_image_curl_t *t)
 {
+    time_t     lost;
     sigset_t   old;
     CURLMcode  rc;
 
     if (t->code != CURLE_OK) {
         ngx_log_error(NGX_LOG_ERR, t->log, 0, "curl_easy_setopt() failed: %s",
                       curl_easy_strerror(t->code));
+        return NGX_ERROR;
+    }
+
+    lost = ngx_image_multi_lost[ngx_image_multi_nlost % NGX_IMAGE_CURL_LOST];
+
+    if (lost && ngx_time() - lost < NGX_IMAGE_CURL_LOST_AGE) {
+        ngx_log_error(NGX_LOG_ERR, t->log, 0,
+                      "%d names could not be resolved in time: nobody is "
+                      "asked for some seconds", NGX_IMAGE_CURL_LOST);
         return NGX_ERROR;
     }
 
@@ -506,7 +529,8 @@ ngx_image_curl_timer_handler(ngx_event_t *ev)
 }
 
 
-/* hands over what has ended; a handler may start and free any transfer */
+/* hands over what has ended, one in a turn of the event loop: its handler may
+ * have a large document to read.  It may start and free any transfer */
 
 static void
 ngx_image_curl_finish_handler(ngx_event_t *ev)
@@ -517,10 +541,16 @@ ngx_image_curl_finish_handler(ngx_event_t *ev)
     ngx_log_debug0(NGX_LOG_DEBUG_EVENT, ev->log, 0,
                    "image curl finish handler");
 
-    while (!ngx_queue_empty(&ngx_image_multi_done)) {
-        q = ngx_queue_head(&ngx_image_multi_done);
-        t = ngx_queue_data(q, ngx_image_curl_t, queue);
-        t->handler(t);
+    if (ngx_queue_empty(&ngx_image_multi_done)) {
+        return;
+    }
+
+    q = ngx_queue_head(&ngx_image_multi_done);
+    t = ngx_queue_data(q, ngx_image_curl_t, queue);
+    t->handler(t);
+
+    if (!ngx_queue_empty(&ngx_image_multi_done)) {
+        ngx_post_event(ev, &ngx_posted_next_events);
     }
 }
 
@@ -604,6 +634,11 @@ ngx_image_curl_end(ngx_image_curl_t *t, CURLcode code)
     sigset_t   old;
     CURLMcode  rc;
 
+    if (code == CURLE_OPERATION_TIMEDOUT || code == CURLE_ABORTED_BY_CALLBACK)
+    {
+        ngx_image_curl_lost(t);
+    }
+
     ngx_image_curl_block_signals(&old);
 
     rc = curl_multi_remove_handle(ngx_image_multi, t->easy);
@@ -630,6 +665,28 @@ ngx_image_curl_end(ngx_image_curl_t *t, CURLcode code)
                                     ngx_queue_empty(&ngx_image_multi_running);
 
     ngx_post_event(&ngx_image_multi_finish, &ngx_posted_events);
+}
+
+
+/* was it given up while its name was looked up? */
+
+static void
+ngx_image_curl_lost(ngx_image_curl_t *t)
+{
+    long        connects;
+    curl_off_t  named;
+
+    if (curl_easy_getinfo(t->easy, CURLINFO_NAMELOOKUP_TIME_T, &named)
+        != CURLE_OK
+        || curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects)
+           != CURLE_OK
+        || named > 0 || connects > 0)
+    {
+        return;
+    }
+
+    ngx_image_multi_lost[ngx_image_multi_nlost++ % NGX_IMAGE_CURL_LOST] =
+                                                                   ngx_time();
 }
 
 

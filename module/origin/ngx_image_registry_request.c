@@ -296,8 +296,9 @@ ngx_image_registry_is_own(ngx_image_registry_ctx_t *ctx, ngx_image_url_t *url)
 /*
  * A registry that the operator named may be anywhere.  One that only "*"
  * allows was named by a client, and what a registry itself names (redirects,
- * realms) was named by a stranger: neither leads into this host or network,
- * but where the registry itself is.
+ * realms) was named by a stranger: neither leads into this host or to a
+ * metadata service, but where the registry itself is; under "*" private
+ * networks are closed as well.
  */
 
 static ngx_uint_t
