@@ -129,6 +129,7 @@ struct ngx_image_redis_s {
     unsigned                    hopeful:1;   /* commands may wait for it */
     unsigned                    asleep:1;    /* until a command comes */
     unsigned                    said:1;      /* that it is away */
+    unsigned                    refused:1;   /* ... and that it refused us */
 };
 
 

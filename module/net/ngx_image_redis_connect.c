@@ -591,6 +591,13 @@ ngx_image_redis_refused(ngx_image_redis_t *redis, const char *step,
                        : "see the log of the server");
     *p = '\0';
 
+    /* what only an operator can mend is said, whatever was said before */
+
+    if (!redis->refused) {
+        redis->refused = 1;
+        redis->said = 0;
+    }
+
     ngx_image_redis_failed(redis, 0, (char *) text);
 }
 

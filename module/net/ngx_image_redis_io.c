@@ -299,6 +299,7 @@ ngx_image_redis_deliver(ngx_image_redis_t *redis)
 
         if (redis->said) {
             redis->said = 0;
+            redis->refused = 0;
 
             ngx_log_error(NGX_LOG_NOTICE, &redis->log, 0,
                           "image digest: redis is back");
