@@ -18,7 +18,8 @@ PACKAGES_BUILD = gcc libc6-dev make libcurl4-openssl-dev libjansson-dev \
 ifeq ($(NGINX_SRC),)
 PACKAGES_BUILD += nginx-dev
 endif
-PACKAGES_RUN   = $(PACKAGES_BUILD) nginx redis-server libmojolicious-perl curl
+PACKAGES_RUN   = $(PACKAGES_BUILD) nginx ca-certificates redis-server \
+	libmojolicious-perl curl
 PACKAGES_FUZZ  = $(PACKAGES_BUILD) clang libclang-rt-dev
 PACKAGES_TEST  = $(PACKAGES_RUN) $(PACKAGES_FUZZ) docker-registry skopeo \
 	ccache libio-socket-ssl-perl openssl
