@@ -176,7 +176,7 @@ ngx_http_image_digest_foreign(ngx_http_request_t *r,
     ngx_http_image_digest_loc_conf_t *ilcf, ngx_http_image_decision_t **d)
 {
     ngx_str_t                   value, platform;
-    image_reference_t          *reference;
+    image_reference_t           reference;
     ngx_http_image_decision_t  *own;
 
     ngx_str_null(&platform);
@@ -189,25 +189,17 @@ ngx_http_image_digest_foreign(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    own = ngx_pcalloc(r->pool, sizeof(ngx_http_image_decision_t));
-    if (own == NULL) {
-        return NGX_ERROR;
-    }
-
-    reference = &own->reference;
-
-    if (image_reference_parse(reference, value.data, value.len) != NULL
-        || (reference->len == (*d)->reference.len
-            && ngx_memcmp(reference->text, (*d)->reference.text,
-                          reference->len)
+    if (image_reference_parse(&reference, value.data, value.len) != NULL
+        || (reference.len == (*d)->reference.len
+            && ngx_memcmp(reference.text, (*d)->reference.text,
+                          reference.len)
                == 0
             && ngx_http_image_digest_is_platform(*d, &platform)
-            && image_reference_is_pinned(reference) == (*d)->pinned
+            && image_reference_is_pinned(&reference) == (*d)->pinned
             && (!(*d)->pinned
-                || image_digest_equal(&reference->digest,
+                || image_digest_equal(&reference.digest,
                                       &(*d)->reference.digest))))
     {
-        ngx_pfree(r->pool, own);
         return NGX_OK;
     }
 
@@ -216,8 +208,14 @@ ngx_http_image_digest_foreign(ngx_http_request_t *r,
                   "resolved for this request, and gets no digest: one request "
                   "is about one image");
 
+    own = ngx_pcalloc(r->pool, sizeof(ngx_http_image_decision_t));
+    if (own == NULL) {
+        return NGX_ERROR;
+    }
+
     own->main = r->main;
     own->conf = ilcf;
+    image_reference_copy(&own->reference, &reference);
 
     ngx_http_image_digest_fail(own);
     ngx_http_set_ctx(r, own, ngx_http_image_digest_module);
