@@ -7,17 +7,26 @@
 #include "image_json.h"
 
 
-static int image_json_is_bounded(const u_char *text, size_t len);
+static int image_json_is_bounded(const u_char *text, size_t len,
+    size_t values);
 static void image_json_cleanse(json_t *json);
 
 
 json_t *
 image_json_parse(const u_char *text, size_t len, size_t flags)
 {
+    return image_json_parse_max(text, len, flags, IMAGE_JSON_VALUES);
+}
+
+
+json_t *
+image_json_parse_max(const u_char *text, size_t len, size_t flags,
+    size_t values)
+{
     json_t        *json;
     json_error_t   error;
 
-    if (len == 0 || !image_json_is_bounded(text, len)) {
+    if (len == 0 || !image_json_is_bounded(text, len, values)) {
         return NULL;
     }
 
@@ -35,7 +44,7 @@ image_json_parse(const u_char *text, size_t len, size_t flags)
 /* each value but the first stands after one of "{", "[" and "," */
 
 static int
-image_json_is_bounded(const u_char *text, size_t len)
+image_json_is_bounded(const u_char *text, size_t len, size_t values)
 {
     int     quoted;
     size_t  i, n;
@@ -62,7 +71,7 @@ image_json_is_bounded(const u_char *text, size_t len)
         case '[':
         case ',':
 
-            if (!quoted && ++n > IMAGE_JSON_VALUES) {
+            if (!quoted && ++n > values) {
                 return 0;
             }
 

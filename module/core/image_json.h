@@ -22,6 +22,10 @@
  */
 json_t *image_json_parse(const u_char *text, size_t len, size_t flags);
 
+/* the same, with a bound other than IMAGE_JSON_VALUES: for long lists */
+json_t *image_json_parse_max(const u_char *text, size_t len, size_t flags,
+    size_t values);
+
 /* json_decref() for what holds secrets: overwrites all strings before */
 void image_json_wipe(json_t *json);
 
