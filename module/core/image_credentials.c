@@ -31,6 +31,20 @@ typedef struct {
 struct image_credentials_s {
     size_t                      n;
     image_credentials_entry_t  *entries;
+    int                         helped;
+};
+
+
+/*
+ * How well a key names what is asked for.  A path counts more than the
+ * registry alone, and the longer one more than the shorter one.
+ */
+
+enum {
+    IMAGE_CREDENTIALS_OTHER = 0,
+    IMAGE_CREDENTIALS_URL,             /* host, but for scheme, case, path */
+    IMAGE_CREDENTIALS_EXACT,
+    IMAGE_CREDENTIALS_PATH             /* and the path's length */
 };
 
 
@@ -47,10 +61,11 @@ static const char *image_credentials_field(image_str_t *value,
 static const char *image_credentials_set(image_str_t *value,
     const void *data, size_t len);
 static void image_credentials_wipe(image_str_t *value);
-static const image_credential_t *image_credentials_host(
-    const image_credentials_t *credentials, const u_char *host, size_t len);
-static int image_credentials_key_is(const image_str_t *key,
-    const u_char *host, size_t len);
+static int image_credentials_read_helpers(const json_t *json);
+static size_t image_credentials_rank(const image_str_t *key,
+    const image_str_t *host, const image_str_t *path);
+static int image_credentials_is_inside(const image_str_t *path,
+    const u_char *prefix, size_t len);
 static int image_credentials_is_api(const u_char *path, size_t len);
 static int image_token_is_valid(const json_t *json);
 
@@ -106,6 +121,8 @@ image_credentials_read(image_credentials_t *credentials, json_t *json)
     const char                 *key, *error;
     image_credentials_entry_t  *entry;
 
+    credentials->helped = image_credentials_read_helpers(json);
+
     auths = json_object_get(json, "auths");
 
     if (auths == NULL || json_is_null(auths)) {
@@ -137,6 +154,20 @@ image_credentials_read(image_credentials_t *credentials, json_t *json)
     }
 
     return NULL;
+}
+
+
+static int
+image_credentials_read_helpers(const json_t *json)
+{
+    const json_t  *store, *helpers;
+
+    store = json_object_get(json, "credsStore");
+    helpers = json_object_get(json, "credHelpers");
+
+    /* of what is no string and no object the length is 0 */
+
+    return json_string_length(store) > 0 || json_object_size(helpers) > 0;
 }
 
 
@@ -429,46 +460,23 @@ image_credentials_wipe(image_str_t *value)
 
 int
 image_credentials_find(const image_credentials_t *credentials,
-    const u_char *registry, size_t len, image_credential_t *found)
+    const image_str_t *registry, const image_str_t *path,
+    image_credential_t *found)
 {
-    const image_credential_t  *value;
+    int                               hub;
+    size_t                            i, rank, old, best;
+    const image_credential_t         *value;
+    const image_credentials_entry_t  *entry;
 
-    static const char  hub[] = "docker.io";
-    static const char  hub_index[] = "index.docker.io";
+    static const image_str_t  hub_host = image_str("docker.io");
+    static const image_str_t  hub_index = image_str("index.docker.io");
 
     memset(found, 0, sizeof(image_credential_t));
 
-    value = image_credentials_host(credentials, registry, len);
-
-    if (value == NULL
-        && len == sizeof(hub) - 1 && memcmp(registry, hub, len) == 0)
-    {
-        value = image_credentials_host(credentials,
-                                       (const u_char *) hub_index,
-                                       sizeof(hub_index) - 1);
-    }
-
-    if (value == NULL) {
-        return 0;
-    }
-
-    *found = *value;
-
-    return 1;
-}
-
-
-static const image_credential_t *
-image_credentials_host(const image_credentials_t *credentials,
-    const u_char *host, size_t len)
-{
-    int                               rank, best;
-    size_t                            i;
-    const image_credential_t         *value, *found;
-    const image_credentials_entry_t  *entry;
+    hub = registry->len == hub_host.len
+          && memcmp(registry->data, hub_host.data, hub_host.len) == 0;
 
     best = 0;
-    found = NULL;
 
     for (i = 0; i < credentials->n; i++) {
         entry = &credentials->entries[i];
@@ -481,26 +489,41 @@ image_credentials_host(const image_credentials_t *credentials,
             continue;
         }
 
-        rank = image_credentials_key_is(&entry->key, host, len);
+        /* twice, to leave a place below each rank for the hub's old name */
+
+        rank = 2 * image_credentials_rank(&entry->key, registry, path);
+
+        if (rank == 0 && hub) {
+            old = image_credentials_rank(&entry->key, &hub_index, path);
+
+            if (old >= IMAGE_CREDENTIALS_PATH) {
+                rank = 2 * old - 1;
+
+            } else if (old != IMAGE_CREDENTIALS_OTHER) {
+                rank = 1;
+            }
+        }
 
         if (rank > best) {
             best = rank;
-            found = value;
+            *found = *value;
         }
     }
 
-    return found;
+    return best > 0;
 }
 
 
-/*
- * How well does a key name a host?  2: exactly, 1: as a URL, 0: not at all.
- * A path without a scheme is a part of the registry, not the registry.
- */
+int
+image_credentials_helped(const image_credentials_t *credentials)
+{
+    return credentials->helped;
+}
 
-static int
-image_credentials_key_is(const image_str_t *key, const u_char *host,
-    size_t len)
+
+static size_t
+image_credentials_rank(const image_str_t *key, const image_str_t *host,
+    const image_str_t *path)
 {
     int            scheme;
     size_t         rest;
@@ -514,10 +537,6 @@ image_credentials_key_is(const image_str_t *key, const u_char *host,
     p = key->data;
     rest = key->len;
 
-    if (rest == len && memcmp(p, host, len) == 0) {
-        return 2;
-    }
-
     for (scheme = 0; scheme < 2; scheme++) {
         if (rest > schemes[scheme].len
             && strncasecmp((const char *) p,
@@ -530,26 +549,55 @@ image_credentials_key_is(const image_str_t *key, const u_char *host,
         }
     }
 
-    if (rest < len
-        || strncasecmp((const char *) p, (const char *) host, len) != 0)
+    if (host->len == 0 || rest < host->len
+        || strncasecmp((const char *) p, (const char *) host->data, host->len)
+           != 0)
     {
-        return 0;
+        return IMAGE_CREDENTIALS_OTHER;
     }
 
-    p += len;
-    rest -= len;
-
-    if (rest == 0) {
-        return 1;
+    if (rest == host->len) {
+        return rest == key->len && memcmp(p, host->data, rest) == 0
+               ? IMAGE_CREDENTIALS_EXACT : IMAGE_CREDENTIALS_URL;
     }
+
+    p += host->len;
+    rest -= host->len;
 
     /* the host ends here, or it is a longer one */
 
     if (*p != '/') {
-        return 0;
+        return IMAGE_CREDENTIALS_OTHER;
     }
 
-    return scheme < 2 || image_credentials_is_api(p, rest);
+    /* of a URL the path is its API's; without a scheme it is a part of the
+     * registry, not the registry */
+
+    if (scheme < 2 || image_credentials_is_api(p, rest)) {
+        return IMAGE_CREDENTIALS_URL;
+    }
+
+    p++;
+    rest--;
+
+    if (p[rest - 1] == '/') {
+        rest--;
+    }
+
+    return image_credentials_is_inside(path, p, rest)
+           ? IMAGE_CREDENTIALS_PATH + rest : IMAGE_CREDENTIALS_OTHER;
+}
+
+
+/* /par is no part of /partial */
+
+static int
+image_credentials_is_inside(const image_str_t *path, const u_char *prefix,
+    size_t len)
+{
+    return len > 0 && path->len >= len
+           && memcmp(path->data, prefix, len) == 0
+           && (path->len == len || path->data[len] == '/');
 }
 
 

@@ -38,16 +38,22 @@ image_credentials_t *image_credentials_parse(const u_char *json, size_t len,
 void image_credentials_free(image_credentials_t *credentials);
 
 /*
- * Finds what is for a registry ("docker.io", "host:port"): the exact key
- * first, then a key whose host equals it, case ignored, once a scheme and the
- * path after it are stripped, or a path of /, /v1/ or /v2/.  Any other path
- * without a scheme names a part of a registry, and is not used.  docker.io is
- * also known by its key https://index.docker.io/v1/.  Never a string prefix.
- * 1 where found, 0 where there is none or it is empty ({}: a helper holds
- * the secret).
+ * Finds what is for a repository ("team/app") of a registry ("docker.io",
+ * "host:port").  A key is compared by whole components, never as a string
+ * prefix, and the longest counts: "host/team/app", "host/team", then the
+ * registry itself: the exact key first, then one whose host equals it, case
+ * ignored, once a scheme and the path after it are stripped, or a path of /,
+ * /v1/ or /v2/.  docker.io is also known by its key
+ * https://index.docker.io/v1/.  An entry without a secret ({}: a helper holds
+ * it) is passed over.
+ * 1 where found, 0 where there is none.
  */
 int image_credentials_find(const image_credentials_t *credentials,
-    const u_char *registry, size_t len, image_credential_t *found);
+    const image_str_t *registry, const image_str_t *path,
+    image_credential_t *found);
+
+/* does the file name a credential helper?  None is ever run */
+int image_credentials_helped(const image_credentials_t *credentials);
 
 
 /* a token server's answer (distribution spec, "Token Response Fields") */

@@ -10,6 +10,7 @@
 
 #define AUTHS(text)  "{\"auths\":{" text "}}"
 #define USER(key)    "\"" key "\":{\"auth\":\"dXNlcjpwYXNz\"}"   /* user:pass */
+#define OTHER(key)   "\"" key "\":{\"auth\":\"YTpi\"}"           /* a:b */
 
 #define NOJSON   "is no JSON object, or holds a name twice"
 #define BASE64   "has an \"auth\" that is not base64"
@@ -59,7 +60,7 @@ static const struct {
     { "v1", "r.io", AUTHS(USER("r.io/v1/")), 1, "user", "pass", "", "" },
     { "v2", "r.io", AUTHS(USER("r.io/v2")), 1, "user", "pass", "", "" },
 
-    /* a path is a part of the registry, not the registry */
+    /* a path is a part of the registry, not the registry ("app" is asked) */
 
     { "a part of it", "r.io", AUTHS(USER("r.io/team")), 0, "", "", "", "" },
     { "a part of it, v3", "r.io", AUTHS(USER("r.io/v3")), 0, "", "", "", "" },
@@ -157,6 +158,155 @@ static const struct {
 };
 
 
+/* path keys: whole components, the longest first */
+
+static const struct {
+    const char  *name;
+    const char  *registry;
+    const char  *path;
+    const char  *file;
+    const char  *username;          /* or "": not found */
+} paths[] = {
+    { "its own path", "r.io", "team/app", AUTHS(USER("r.io/team/app")),
+      "user" },
+    { "the path above", "r.io", "team/app", AUTHS(USER("r.io/team")),
+      "user" },
+    { "two above", "r.io", "team/app/x", AUTHS(USER("r.io/team")), "user" },
+    { "a slash at its end", "r.io", "team/app", AUTHS(USER("r.io/team/")),
+      "user" },
+    { "a port", "r.io:5000", "team/app", AUTHS(USER("r.io:5000/team")),
+      "user" },
+    { "IPv6", "[::1]:5000", "team/app", AUTHS(USER("[::1]:5000/team")),
+      "user" },
+    { "a host in upper case", "r.io", "team/app", AUTHS(USER("R.IO/team")),
+      "user" },
+    { "a registry in upper case", "R.io", "team/app",
+      AUTHS(USER("r.io/team")), "user" },
+
+    { "/team is not /teamx", "r.io", "teamx/app", AUTHS(USER("r.io/team")),
+      "" },
+    { "/teamx is not /team", "r.io", "team/app", AUTHS(USER("r.io/teamx")),
+      "" },
+    { "/par is not /partial", "r.io", "partial", AUTHS(USER("r.io/par")),
+      "" },
+    { "/team/ap is not /team/app", "r.io", "team/app",
+      AUTHS(USER("r.io/team/ap")), "" },
+    { "the path below", "r.io", "team", AUTHS(USER("r.io/team/app")), "" },
+    { "its end", "r.io", "team/app", AUTHS(USER("r.io/app")), "" },
+    { "a path in upper case", "r.io", "team/app", AUTHS(USER("r.io/Team")),
+      "" },
+    { "two slashes", "r.io", "team/app", AUTHS(USER("r.io//team")), "" },
+    { "two slashes at its end", "r.io", "team/app",
+      AUTHS(USER("r.io/team//")), "" },
+    { "a dot", "r.io", "team/app", AUTHS(USER("r.io/./team")), "" },
+    { "a tag", "r.io", "team/app", AUTHS(USER("r.io/team/app:1")), "" },
+    { "another port", "r.io:5000", "team/app", AUTHS(USER("r.io:500/team")),
+      "" },
+    { "no port", "r.io:5000", "team/app", AUTHS(USER("r.io/team")), "" },
+    { "a longer host", "r.io", "team/app", AUTHS(USER("r.iox/team")), "" },
+    { "a prefix of the host", "registry.example.com", "team/app",
+      AUTHS(USER("registry.example.co")), "" },
+    { "a prefix of the host, and a path", "registry.example.com", "team/app",
+      AUTHS(USER("registry.example.co/team")), "" },
+    { "a prefix of the host as a URL", "registry.example.com", "team/app",
+      AUTHS(USER("https://registry.example.co")), "" },
+    { "the host as a path", "r.io", "team/app", AUTHS(USER("x/r.io/team")),
+      "" },
+    { "a path alone", "r.io", "team/app", AUTHS(USER("/team")), "" },
+
+    { "the longest, last in the file", "r.io", "team/app",
+      AUTHS(OTHER("r.io") "," OTHER("r.io/team") "," USER("r.io/team/app")),
+      "user" },
+    { "the longest, first in the file", "r.io", "team/app",
+      AUTHS(USER("r.io/team/app") "," OTHER("r.io/team") "," OTHER("r.io")),
+      "user" },
+    { "a path beats the exact host", "r.io", "team/app",
+      AUTHS(OTHER("r.io") "," USER("R.io/team")), "user" },
+    { "a path beats a URL", "r.io", "team/app",
+      AUTHS(OTHER("https://r.io/v2/") "," USER("r.io/team")), "user" },
+    { "a longer path that is another", "r.io", "team/app",
+      AUTHS(OTHER("r.io/team/application") "," USER("r.io/team")), "user" },
+    { "another path falls back on the host", "r.io", "other/app",
+      AUTHS(OTHER("r.io/team") "," USER("r.io")), "user" },
+    { "the exact host beats a URL", "r.io", "team/app",
+      AUTHS(OTHER("https://r.io/") "," USER("r.io")), "user" },
+    { "an empty entry hides nothing", "r.io", "team/app",
+      AUTHS("\"r.io/team/app\":{}," USER("r.io/team") ","
+            "\"r.io\":{\"auth\":\"\"}"), "user" },
+    { "nor the host", "r.io", "team/app",
+      AUTHS("\"r.io/team\":{}," USER("https://r.io")), "user" },
+
+    /* a scheme makes it a URL: its path is not a repository's */
+
+    { "a scheme and a path", "r.io", "other/app",
+      AUTHS(USER("https://r.io/team")), "user" },
+    { "it counts less than a path", "r.io", "team/app",
+      AUTHS(OTHER("https://r.io/team") "," USER("r.io/team")), "user" },
+    { "and less than the exact host", "r.io", "team/app",
+      AUTHS(OTHER("https://r.io/team/app") "," USER("r.io")), "user" },
+    { "v2 is the registry", "r.io", "team/app", AUTHS(USER("r.io/v2/")),
+      "user" },
+    { "v2 of the API is no path", "r.io", "v2/app",
+      AUTHS(OTHER("r.io/v2") "," USER("r.io")), "user" },
+
+    /* Docker Hub */
+
+    { "the hub's library", "docker.io", "library/golang",
+      AUTHS(USER("docker.io/library")), "user" },
+    { "one of it", "docker.io", "library/golang",
+      AUTHS(USER("docker.io/library/golang")), "user" },
+    { "another one of it", "docker.io", "library/golang",
+      AUTHS(USER("docker.io/library/go")), "" },
+    { "a short name is not its path", "docker.io", "library/golang",
+      AUTHS(USER("docker.io/golang")), "" },
+    { "another user of it", "docker.io", "team/app",
+      AUTHS(USER("docker.io/library")), "" },
+    { "the hub's old host and a path", "docker.io", "library/golang",
+      AUTHS(USER("index.docker.io/library")), "user" },
+    { "the new one counts more", "docker.io", "library/golang",
+      AUTHS(OTHER("index.docker.io/library") ","
+            USER("docker.io/library")), "user" },
+    { "a longer path counts more", "docker.io", "library/golang",
+      AUTHS(OTHER("docker.io/library") ","
+            USER("index.docker.io/library/golang")), "user" },
+    { "a path beats the hub's key", "docker.io", "library/golang",
+      AUTHS(OTHER("https://index.docker.io/v1/") ","
+            USER("docker.io/library")), "user" },
+    { "the hub's key", "docker.io", "library/golang",
+      AUTHS(OTHER("docker.io/team") "," USER("https://index.docker.io/v1/")),
+      "user" },
+    { "the hub's host as a URL beats the old one", "docker.io", "team/app",
+      AUTHS(OTHER("index.docker.io") "," USER("https://docker.io/")),
+      "user" },
+    { "the hub's twin and a path", "docker.io", "library/golang",
+      AUTHS(USER("docker.io.evil.com/library")), "" },
+    { "the old host is not for others", "r.io", "library/golang",
+      AUTHS(USER("index.docker.io/library")), "" }
+};
+
+
+static const struct {
+    const char  *file;
+    int          helped;
+} helpers[] = {
+    { "{}", 0 },
+    { AUTHS(USER("r.io")), 0 },
+    { "{\"credsStore\":\"pass\"}", 1 },
+    { "{\"auths\":{\"r.io\":{}},\"credsStore\":\"desktop\"}", 1 },
+    { "{\"credHelpers\":{\"r.io\":\"ecr-login\"}}", 1 },
+    { "{\"auths\":{},\"credHelpers\":{\"r.io\":\"gcloud\"}}", 1 },
+    { "{\"credsStore\":\"\"}", 0 },
+    { "{\"credsStore\":null}", 0 },
+    { "{\"credsStore\":1}", 0 },
+    { "{\"credsStore\":{\"x\":\"y\"}}", 0 },
+    { "{\"credHelpers\":{}}", 0 },
+    { "{\"credHelpers\":null}", 0 },
+    { "{\"credHelpers\":[\"x\"]}", 0 },
+    { "{\"credHelpers\":\"x\"}", 0 },
+    { "{\"credsStore\":\"\",\"credHelpers\":{\"r.io\":\"x\"}}", 1 }
+};
+
+
 static const struct {
     const char  *name;
     const char  *file;
@@ -243,6 +393,14 @@ static const struct {
 };
 
 
+static void
+string(image_str_t *str, const char *text)
+{
+    str->data = (const u_char *) text;
+    str->len = strlen(text);
+}
+
+
 int
 main(void)
 {
@@ -250,6 +408,7 @@ main(void)
     char                 *large;
     size_t                i;
     const char           *error;
+    image_str_t           registry, path;
     image_token_t         token;
     image_credential_t    found;
     image_credentials_t  *credentials;
@@ -263,9 +422,12 @@ main(void)
             continue;
         }
 
+        string(&registry, finds[i].registry);
+        string(&path, "app");
+
         memset(&found, 0xff, sizeof(found));
-        number(image_credentials_find(credentials, bytes(finds[i].registry),
-                                      &found), finds[i].found, "  found");
+        number(image_credentials_find(credentials, &registry, &path, &found),
+               finds[i].found, "  found");
 
         is(found.username.data, found.username.len, finds[i].username,
            "  username");
@@ -275,6 +437,36 @@ main(void)
            finds[i].identity, "  identity token");
         is(found.registry_token.data, found.registry_token.len,
            finds[i].token, "  registry token");
+
+        image_credentials_free(credentials);
+    }
+
+    for (i = 0; i < items(paths); i++) {
+        credentials = image_credentials_parse(bytes(paths[i].file), &error);
+
+        if (!ok(credentials != NULL, "%s", paths[i].name)) {
+            continue;
+        }
+
+        string(&registry, paths[i].registry);
+        string(&path, paths[i].path);
+
+        memset(&found, 0xff, sizeof(found));
+        number(image_credentials_find(credentials, &registry, &path, &found),
+               paths[i].username[0] != '\0', "  found");
+        is(found.username.data, found.username.len, paths[i].username,
+           "  username");
+
+        image_credentials_free(credentials);
+    }
+
+    for (i = 0; i < items(helpers); i++) {
+        credentials = image_credentials_parse(bytes(helpers[i].file), &error);
+
+        if (ok(credentials != NULL, "%s", helpers[i].file)) {
+            number(image_credentials_helped(credentials), helpers[i].helped,
+                   "  a helper");
+        }
 
         image_credentials_free(credentials);
     }
