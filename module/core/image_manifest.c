@@ -42,8 +42,9 @@ static image_reason_e image_manifest_read(image_manifest_t *manifest,
     const image_platform_t *platform);
 static image_reason_e image_manifest_index(image_manifest_t *manifest,
     const json_t *json, const image_platform_t *platform);
-static image_reason_e image_manifest_choose(image_manifest_t *manifest,
-    const json_t *entry, image_media_e media);
+static image_reason_e image_manifest_nested(image_manifest_t *manifest,
+    const json_t *entries, const image_platform_t *platform);
+static image_media_e image_manifest_media(const json_t *entry);
 static int image_manifest_platform_is(const image_platform_t *platform,
     const json_t *json);
 static image_reason_e image_manifest_digest(image_digest_t *digest,
@@ -184,8 +185,7 @@ image_manifest_index(image_manifest_t *manifest, const json_t *json,
     const image_platform_t *platform)
 {
     size_t         i;
-    image_media_e  media;
-    const json_t  *entries, *entry, *value, *nested;
+    const json_t  *entries, *entry;
 
     entries = json_object_get(json, "manifests");
 
@@ -196,8 +196,6 @@ image_manifest_index(image_manifest_t *manifest, const json_t *json,
         return IMAGE_BAD_RESPONSE;
     }
 
-    nested = NULL;
-
     for (i = 0; i < json_array_size(entries); i++) {
         entry = json_array_get(entries, i);
 
@@ -205,35 +203,12 @@ image_manifest_index(image_manifest_t *manifest, const json_t *json,
             return IMAGE_BAD_RESPONSE;
         }
 
-        if (platform == NULL || platform->len == 0) {
-            continue;
-        }
-
-        /* other types are not images: they are nobody's platform */
-
-        value = json_object_get(entry, "mediaType");
-
-        media = json_is_string(value)
-                ? image_media_find((const u_char *) json_string_value(value),
-                                   json_string_length(value))->media
-                : IMAGE_MEDIA_OTHER;
-
-        value = json_object_get(entry, "platform");
-
-        if (media == IMAGE_MEDIA_MANIFEST) {
-            if (image_manifest_platform_is(platform, value)) {
-                return image_manifest_choose(manifest, entry, media);
-            }
-
-        } else if (media == IMAGE_MEDIA_INDEX && nested == NULL) {
-
-            /* a nested index may say of which platform it is */
-
-            if (value == NULL || json_is_null(value)
-                || image_manifest_platform_is(platform, value))
-            {
-                nested = entry;
-            }
+        if (platform != NULL && platform->len != 0
+            && image_manifest_media(entry) == IMAGE_MEDIA_MANIFEST
+            && image_manifest_platform_is(platform,
+                                          json_object_get(entry, "platform")))
+        {
+            return image_manifest_digest(&manifest->next, entry);
         }
     }
 
@@ -241,21 +216,67 @@ image_manifest_index(image_manifest_t *manifest, const json_t *json,
         return IMAGE_OK;
     }
 
-    if (nested == NULL) {
-        return IMAGE_PLATFORM_NOT_FOUND;
-    }
-
-    return image_manifest_choose(manifest, nested, IMAGE_MEDIA_INDEX);
+    return image_manifest_nested(manifest, entries, platform);
 }
 
 
-static image_reason_e
-image_manifest_choose(image_manifest_t *manifest, const json_t *entry,
-    image_media_e media)
-{
-    manifest->next_media = media;
+/* a nested index may say of which platform it is; most say nothing */
 
-    return image_manifest_digest(&manifest->next, entry);
+static image_reason_e
+image_manifest_nested(image_manifest_t *manifest, const json_t *entries,
+    const image_platform_t *platform)
+{
+    size_t          i;
+    const json_t   *entry, *value;
+    image_reason_e  reason;
+
+    for (i = 0; i < json_array_size(entries); i++) {
+        entry = json_array_get(entries, i);
+
+        if (image_manifest_media(entry) != IMAGE_MEDIA_INDEX) {
+            continue;
+        }
+
+        value = json_object_get(entry, "platform");
+
+        if (value != NULL && !json_is_null(value)
+            && !image_manifest_platform_is(platform, value))
+        {
+            continue;
+        }
+
+        if (manifest->nnested == IMAGE_MANIFEST_NESTED) {
+            return IMAGE_BAD_RESPONSE;
+        }
+
+        reason = image_manifest_digest(&manifest->nested[manifest->nnested],
+                                       entry);
+        if (reason != IMAGE_OK) {
+            return reason;
+        }
+
+        manifest->nnested++;
+    }
+
+    return manifest->nnested ? IMAGE_OK : IMAGE_PLATFORM_NOT_FOUND;
+}
+
+
+/* other types are not images: they are nobody's platform */
+
+static image_media_e
+image_manifest_media(const json_t *entry)
+{
+    const json_t  *value;
+
+    value = json_object_get(entry, "mediaType");
+
+    if (!json_is_string(value)) {
+        return IMAGE_MEDIA_OTHER;
+    }
+
+    return image_media_find((const u_char *) json_string_value(value),
+                            json_string_length(value))->media;
 }
 
 

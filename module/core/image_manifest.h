@@ -30,13 +30,20 @@ typedef enum {
     "application/vnd.docker.distribution.manifest.v2+json"
 
 
+#define IMAGE_MANIFEST_NESTED  16      /* indexes followed from one */
+
+
 /* what is read of a document for the next step */
 
 typedef struct {
     image_media_e   media;
-    image_digest_t  next;       /* index: the entry that was chosen;
-                                   manifest: its configuration */
-    image_media_e   next_media; /* index: the entry's media type */
+
+    /* of a manifest: its configuration; of an index: the manifest of the
+     * platform, or IMAGE_DIGEST_NONE: it may be in a nested index */
+    image_digest_t  next;
+
+    image_digest_t  nested[IMAGE_MANIFEST_NESTED];
+    size_t          nnested;
 } image_manifest_t;
 
 
@@ -48,9 +55,10 @@ image_media_e image_media_type(const u_char *value, size_t len);
  * itself: mediaType, where present, equals the Content-Type; schemaVersion
  * is 2; an index has no layers or config, a manifest no manifests
  * (CVE-2021-41190).
- * With a platform (NULL or empty: without) an index gives the entry to follow
- * in ->next: the first manifest of that platform, else the first nested index
- * that names no other.
+ * With a platform (NULL or empty: without) an index gives what to follow: in
+ * ->next the first manifest of that platform; where there is none, in
+ * ->nested, in their order, the nested indexes that name no other platform.
+ * Over IMAGE_MANIFEST_NESTED of them are IMAGE_BAD_RESPONSE.
  * IMAGE_OK, IMAGE_BAD_RESPONSE, or IMAGE_PLATFORM_NOT_FOUND.
  */
 image_reason_e image_manifest_parse(image_manifest_t *manifest,

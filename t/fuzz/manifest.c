@@ -9,6 +9,7 @@
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    size_t             i;
     const uint8_t     *p, *q, *last;
     image_reason_e     reason;
     image_platform_t   platform;
@@ -40,13 +41,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         if (manifest.media == IMAGE_MEDIA_MANIFEST) {
             invariant(manifest.next.algorithm != IMAGE_DIGEST_NONE);
-            invariant(manifest.next_media == IMAGE_MEDIA_OTHER);
+            invariant(manifest.nnested == 0);
+
+        } else if (platform.len == 0) {
+            invariant(manifest.next.algorithm == IMAGE_DIGEST_NONE);
+            invariant(manifest.nnested == 0);
 
         } else {
             invariant((manifest.next.algorithm != IMAGE_DIGEST_NONE)
-                      == (platform.len != 0));
-            invariant((manifest.next_media != IMAGE_MEDIA_OTHER)
-                      == (platform.len != 0));
+                      == (manifest.nnested == 0));
+        }
+
+        invariant(manifest.nnested <= IMAGE_MANIFEST_NESTED);
+
+        for (i = 0; i < manifest.nnested; i++) {
+            invariant(manifest.nested[i].algorithm != IMAGE_DIGEST_NONE);
         }
 
         break;
@@ -59,6 +68,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case IMAGE_BAD_RESPONSE:
         invariant(manifest.media == IMAGE_MEDIA_OTHER);
         invariant(manifest.next.algorithm == IMAGE_DIGEST_NONE);
+        invariant(manifest.nnested == 0);
         break;
 
     default:

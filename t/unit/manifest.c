@@ -34,6 +34,12 @@
 #define ARM64  PLATFORM("linux", "arm64", ",\"variant\":\"v8\"")
 #define ARM    PLATFORM("linux", "arm", "")
 
+/* four nested indexes, and how they are told */
+
+#define NEST  ENTRY(OCI_INDEX, A, "")
+#define N4    NEST "," NEST "," NEST "," NEST
+#define T4    A " " A " " A " " A " "
+
 #define BAD   IMAGE_BAD_RESPONSE
 #define MISS  IMAGE_PLATFORM_NOT_FOUND
 #define OK    IMAGE_OK
@@ -71,157 +77,198 @@ static const struct {
     const char      *body;
     image_reason_e   reason;
     const char      *next;
-    image_media_e    next_media;
+    const char      *nested;        /* each with a blank after it */
 } documents[] = {
 
     /* manifests */
 
     { "a manifest", OCI, "", "{\"schemaVersion\":2," MANIFEST "}",
-      OK, C, 0 },
+      OK, C, "" },
     { "a manifest with its type", OCI, "",
       "{\"schemaVersion\":2,\"mediaType\":\"" OCI "\"," MANIFEST "}",
-      OK, C, 0 },
+      OK, C, "" },
     { "parameters of the Content-Type", OCI "; charset=utf-8", "",
       "{\"schemaVersion\":2,\"mediaType\":\"" OCI "\"," MANIFEST "}",
-      OK, C, 0 },
+      OK, C, "" },
     { "Docker's manifest, a platform asked for", V2, "linux/amd64",
       "{\"schemaVersion\":2,\"mediaType\":\"" V2 "\"," MANIFEST "}",
-      OK, C, 0 },
+      OK, C, "" },
     { "another mediaType of the same kind", OCI, "",
       "{\"schemaVersion\":2,\"mediaType\":\"" V2 "\"," MANIFEST "}",
-      BAD, "", 0 },
+      BAD, "", "" },
     { "a manifest that calls itself an index", OCI, "",
       "{\"schemaVersion\":2,\"mediaType\":\"" OCI_INDEX "\"," MANIFEST "}",
-      BAD, "", 0 },
+      BAD, "", "" },
     { "mediaType is no string", OCI, "",
-      "{\"schemaVersion\":2,\"mediaType\":1," MANIFEST "}", BAD, "", 0 },
+      "{\"schemaVersion\":2,\"mediaType\":1," MANIFEST "}", BAD, "", "" },
     { "mediaType is null", OCI, "",
-      "{\"schemaVersion\":2,\"mediaType\":null," MANIFEST "}", BAD, "", 0 },
+      "{\"schemaVersion\":2,\"mediaType\":null," MANIFEST "}", BAD, "", "" },
     { "mediaType is empty", OCI, "",
-      "{\"schemaVersion\":2,\"mediaType\":\"\"," MANIFEST "}", BAD, "", 0 },
+      "{\"schemaVersion\":2,\"mediaType\":\"\"," MANIFEST "}", BAD, "", "" },
     { "an unknown Content-Type", "application/json", "",
       "{\"schemaVersion\":2,\"mediaType\":\"" OCI "\"," MANIFEST "}",
-      BAD, "", 0 },
+      BAD, "", "" },
     { "no Content-Type", "", "", "{\"schemaVersion\":2," MANIFEST "}",
-      BAD, "", 0 },
+      BAD, "", "" },
     { "schema 1", OCI, "", "{\"schemaVersion\":1," MANIFEST "}",
-      BAD, "", 0 },
+      BAD, "", "" },
     { "schemaVersion is a string", OCI, "",
-      "{\"schemaVersion\":\"2\"," MANIFEST "}", BAD, "", 0 },
+      "{\"schemaVersion\":\"2\"," MANIFEST "}", BAD, "", "" },
     { "schemaVersion is a real number", OCI, "",
-      "{\"schemaVersion\":2.0," MANIFEST "}", BAD, "", 0 },
-    { "no schemaVersion", OCI, "", "{" MANIFEST "}", BAD, "", 0 },
+      "{\"schemaVersion\":2.0," MANIFEST "}", BAD, "", "" },
+    { "no schemaVersion", OCI, "", "{" MANIFEST "}", BAD, "", "" },
     { "no config", OCI, "", "{\"schemaVersion\":2,\"layers\":[]}",
-      BAD, "", 0 },
+      BAD, "", "" },
     { "config is no object", OCI, "",
       "{\"schemaVersion\":2,\"config\":\"" C "\",\"layers\":[]}",
-      BAD, "", 0 },
+      BAD, "", "" },
     { "config with a bad digest", OCI, "",
       "{\"schemaVersion\":2,\"config\":{\"digest\":\"../../x\"},"
-      "\"layers\":[]}", BAD, "", 0 },
+      "\"layers\":[]}", BAD, "", "" },
     { "config without a digest", OCI, "",
-      "{\"schemaVersion\":2,\"config\":{},\"layers\":[]}", BAD, "", 0 },
+      "{\"schemaVersion\":2,\"config\":{},\"layers\":[]}", BAD, "", "" },
     { "no layers", OCI, "",
       "{\"schemaVersion\":2,\"config\":{\"digest\":\"" C "\"}}",
-      BAD, "", 0 },
+      BAD, "", "" },
     { "layers is no array", OCI, "",
       "{\"schemaVersion\":2,\"config\":{\"digest\":\"" C "\"},"
-      "\"layers\":{}}", BAD, "", 0 },
+      "\"layers\":{}}", BAD, "", "" },
     { "a manifest with manifests", OCI, "",
-      "{\"schemaVersion\":2,\"manifests\":[]," MANIFEST "}", BAD, "", 0 },
+      "{\"schemaVersion\":2,\"manifests\":[]," MANIFEST "}", BAD, "", "" },
     { "a name twice", OCI, "",
       "{\"schemaVersion\":2,\"config\":{\"digest\":\"" A "\"}," MANIFEST "}",
-      BAD, "", 0 },
+      BAD, "", "" },
 
     /* no documents */
 
-    { "nothing", OCI, "", "", BAD, "", 0 },
-    { "no JSON", OCI, "", "<html>", BAD, "", 0 },
-    { "an array", OCI, "", "[]", BAD, "", 0 },
-    { "a string", OCI, "", "\"x\"", BAD, "", 0 },
-    { "cut off", OCI, "", "{\"schemaVersion\":2," MANIFEST, BAD, "", 0 },
+    { "nothing", OCI, "", "", BAD, "", "" },
+    { "no JSON", OCI, "", "<html>", BAD, "", "" },
+    { "an array", OCI, "", "[]", BAD, "", "" },
+    { "a string", OCI, "", "\"x\"", BAD, "", "" },
+    { "cut off", OCI, "", "{\"schemaVersion\":2," MANIFEST, BAD, "", "" },
     { "more after the end", OCI, "", "{\"schemaVersion\":2," MANIFEST "}{}",
-      BAD, "", 0 },
+      BAD, "", "" },
     { "not UTF-8", OCI, "", "{\"schemaVersion\":2,\"x\":\"\xff\"," MANIFEST
-      "}", BAD, "", 0 },
+      "}", BAD, "", "" },
 
     /* indexes */
 
     { "an index, no platform", OCI_INDEX, "",
-      INDEX(ENTRY(OCI, A, AMD64)), OK, "", 0 },
-    { "an empty index, no platform", OCI_INDEX, "", INDEX(""), OK, "", 0 },
+      INDEX(ENTRY(OCI, A, AMD64)), OK, "", "" },
+    { "an empty index, no platform", OCI_INDEX, "", INDEX(""), OK, "", "" },
     { "Docker's list", LIST, "linux/amd64",
       "{\"schemaVersion\":2,\"mediaType\":\"" LIST "\",\"manifests\":["
-      ENTRY(V2, A, AMD64) "]}", OK, A, IMAGE_MEDIA_MANIFEST },
+      ENTRY(V2, A, AMD64) "]}", OK, A, "" },
     { "an index that came as Docker's list", LIST, "",
-      INDEX(ENTRY(OCI, A, AMD64)), BAD, "", 0 },
+      INDEX(ENTRY(OCI, A, AMD64)), BAD, "", "" },
     { "an index that came as a manifest", OCI, "",
-      "{\"schemaVersion\":2,\"manifests\":[]}", BAD, "", 0 },
+      "{\"schemaVersion\":2,\"manifests\":[]}", BAD, "", "" },
     { "an index without manifests", OCI_INDEX, "", "{\"schemaVersion\":2}",
-      BAD, "", 0 },
+      BAD, "", "" },
     { "manifests is no array", OCI_INDEX, "",
-      "{\"schemaVersion\":2,\"manifests\":{}}", BAD, "", 0 },
+      "{\"schemaVersion\":2,\"manifests\":{}}", BAD, "", "" },
     { "an index with layers", OCI_INDEX, "",
-      "{\"schemaVersion\":2,\"manifests\":[],\"layers\":[]}", BAD, "", 0 },
+      "{\"schemaVersion\":2,\"manifests\":[],\"layers\":[]}", BAD, "", "" },
     { "an index with config", OCI_INDEX, "",
-      "{\"schemaVersion\":2,\"manifests\":[],\"config\":{}}", BAD, "", 0 },
+      "{\"schemaVersion\":2,\"manifests\":[],\"config\":{}}", BAD, "", "" },
     { "an index with config null", OCI_INDEX, "",
-      "{\"schemaVersion\":2,\"manifests\":[],\"config\":null}", BAD, "", 0 },
+      "{\"schemaVersion\":2,\"manifests\":[],\"config\":null}", BAD, "", "" },
     { "an entry that is no object", OCI_INDEX, "",
-      INDEX("1"), BAD, "", 0 },
+      INDEX("1"), BAD, "", "" },
 
     /* the choice */
 
     { "the first of the platform", OCI_INDEX, "linux/amd64",
       INDEX(ENTRY(OCI, A, AMD64) "," ENTRY(OCI, B, AMD64)),
-      OK, A, IMAGE_MEDIA_MANIFEST },
+      OK, A, "" },
     { "not another platform", OCI_INDEX, "linux/arm64",
       INDEX(ENTRY(OCI, A, AMD64) "," ENTRY(OCI, B, ARM64)),
-      OK, B, IMAGE_MEDIA_MANIFEST },
+      OK, B, "" },
     { "arm without a variant is v7", OCI_INDEX, "linux/arm/v7",
       INDEX(ENTRY(OCI, A, AMD64) "," ENTRY(OCI, B, ARM)),
-      OK, B, IMAGE_MEDIA_MANIFEST },
+      OK, B, "" },
     { "and not v6", OCI_INDEX, "linux/arm/v6",
-      INDEX(ENTRY(OCI, B, ARM)), MISS, "", 0 },
+      INDEX(ENTRY(OCI, B, ARM)), MISS, "", "" },
     { "a null variant is absent", OCI_INDEX, "linux/amd64",
       INDEX(ENTRY(OCI, A, PLATFORM("linux", "amd64", ",\"variant\":null"))),
-      OK, A, IMAGE_MEDIA_MANIFEST },
+      OK, A, "" },
     { "a variant that is no string matches nothing", OCI_INDEX,
       "linux/arm/v7",
       INDEX(ENTRY(OCI, A, PLATFORM("linux", "arm", ",\"variant\":7"))),
-      MISS, "", 0 },
+      MISS, "", "" },
     { "no such platform", OCI_INDEX, "windows/amd64",
-      INDEX(ENTRY(OCI, A, AMD64)), MISS, "", 0 },
-    { "an empty index", OCI_INDEX, "linux/amd64", INDEX(""), MISS, "", 0 },
+      INDEX(ENTRY(OCI, A, AMD64)), MISS, "", "" },
+    { "an empty index", OCI_INDEX, "linux/amd64", INDEX(""), MISS, "", "" },
     { "an entry without a platform", OCI_INDEX, "linux/amd64",
-      INDEX(ENTRY(OCI, A, "")), MISS, "", 0 },
+      INDEX(ENTRY(OCI, A, "")), MISS, "", "" },
     { "a platform that is no object", OCI_INDEX, "linux/amd64",
-      INDEX(ENTRY(OCI, A, ",\"platform\":\"linux/amd64\"")), MISS, "", 0 },
+      INDEX(ENTRY(OCI, A, ",\"platform\":\"linux/amd64\"")), MISS, "", "" },
     { "attestations are passed over", OCI_INDEX, "linux/amd64",
       INDEX(ENTRY(OCI, A, PLATFORM("unknown", "unknown", "")) ","
-            ENTRY(OCI, B, AMD64)), OK, B, IMAGE_MEDIA_MANIFEST },
+            ENTRY(OCI, B, AMD64)), OK, B, "" },
     { "other types are passed over", OCI_INDEX, "linux/amd64",
       INDEX(ENTRY("application/x", "x", AMD64) "," ENTRY(OCI, B, AMD64)),
-      OK, B, IMAGE_MEDIA_MANIFEST },
+      OK, B, "" },
     { "so is an entry without a type", OCI_INDEX, "linux/amd64",
       INDEX("{\"digest\":\"" A "\"" AMD64 "}," ENTRY(OCI, B, AMD64)),
-      OK, B, IMAGE_MEDIA_MANIFEST },
+      OK, B, "" },
     { "the chosen one has a bad digest", OCI_INDEX, "linux/amd64",
       INDEX(ENTRY(OCI, "sha256:x", AMD64) "," ENTRY(OCI, B, AMD64)),
-      BAD, "", 0 },
+      BAD, "", "" },
     { "the chosen one has no digest", OCI_INDEX, "linux/amd64",
-      INDEX("{\"mediaType\":\"" OCI "\"" AMD64 "}"), BAD, "", 0 },
+      INDEX("{\"mediaType\":\"" OCI "\"" AMD64 "}"), BAD, "", "" },
+    { "a type that is no string", OCI_INDEX, "linux/amd64",
+      INDEX("{\"mediaType\":1,\"digest\":\"" A "\"" AMD64 "}"),
+      MISS, "", "" },
+
+    /* nested indexes */
+
     { "a nested index", OCI_INDEX, "linux/amd64",
-      INDEX(ENTRY(OCI, A, ARM64) "," ENTRY(OCI_INDEX, B, "") ","
-            ENTRY(OCI_INDEX, C, "")), OK, B, IMAGE_MEDIA_INDEX },
+      INDEX(ENTRY(OCI, A, ARM64) "," ENTRY(OCI_INDEX, B, "")),
+      OK, "", B " " },
+    { "several, in their order", OCI_INDEX, "linux/amd64",
+      INDEX(ENTRY(OCI_INDEX, C, "") "," ENTRY(OCI, A, ARM64) ","
+            ENTRY(LIST, A, "") "," ENTRY(OCI_INDEX, B, "")),
+      OK, "", C " " A " " B " " },
+    { "the one that names the platform is not first", OCI_INDEX,
+      "linux/amd64",
+      INDEX(ENTRY(OCI_INDEX, B, "") "," ENTRY(OCI_INDEX, A, AMD64)),
+      OK, "", B " " A " " },
     { "a manifest beats a nested index before it", OCI_INDEX, "linux/amd64",
       INDEX(ENTRY(OCI_INDEX, B, "") "," ENTRY(OCI, A, AMD64)),
-      OK, A, IMAGE_MEDIA_MANIFEST },
+      OK, A, "" },
+    { "whatever is wrong with that one", OCI_INDEX, "linux/amd64",
+      INDEX(ENTRY(OCI_INDEX, "x", "") "," ENTRY(OCI, A, AMD64)),
+      OK, A, "" },
     { "a nested index of another platform", OCI_INDEX, "linux/amd64",
       INDEX(ENTRY(OCI_INDEX, B, ARM64) "," ENTRY(LIST, A, AMD64)),
-      OK, A, IMAGE_MEDIA_INDEX },
+      OK, "", A " " },
+    { "all of other platforms", OCI_INDEX, "linux/amd64",
+      INDEX(ENTRY(OCI_INDEX, B, ARM64) "," ENTRY(LIST, A, ARM)),
+      MISS, "", "" },
+    { "a nested index with a platform of null", OCI_INDEX, "linux/amd64",
+      INDEX(ENTRY(OCI_INDEX, B, ",\"platform\":null")), OK, "", B " " },
+    { "a nested index with a platform that is none", OCI_INDEX,
+      "linux/amd64", INDEX(ENTRY(OCI_INDEX, B, ",\"platform\":\"\"")),
+      MISS, "", "" },
+    { "nested indexes, no platform asked for", OCI_INDEX, "",
+      INDEX(ENTRY(OCI_INDEX, B, "")), OK, "", "" },
     { "a nested index with a bad digest", OCI_INDEX, "linux/amd64",
-      INDEX(ENTRY(OCI_INDEX, "x", "")), BAD, "", 0 }
+      INDEX(ENTRY(OCI_INDEX, "x", "")), BAD, "", "" },
+    { "the second one with a bad digest", OCI_INDEX, "linux/amd64",
+      INDEX(ENTRY(OCI_INDEX, A, "") "," ENTRY(OCI_INDEX, "x", "")),
+      BAD, "", "" },
+    { "as many as allowed", OCI_INDEX, "linux/amd64",
+      INDEX(N4 "," N4 "," N4 "," N4),
+      OK, "", T4 T4 T4 T4 },
+    { "one more", OCI_INDEX, "linux/amd64",
+      INDEX(N4 "," N4 "," N4 "," N4 "," ENTRY(LIST, B, "")), BAD, "", "" },
+    { "those of other platforms do not count", OCI_INDEX, "linux/amd64",
+      INDEX(N4 "," N4 "," N4 "," N4 "," ENTRY(LIST, B, ARM64)),
+      OK, "", T4 T4 T4 T4 },
+    { "nor where there is a manifest", OCI_INDEX, "linux/amd64",
+      INDEX(N4 "," N4 "," N4 "," N4 "," N4 "," ENTRY(OCI, B, AMD64)),
+      OK, B, "" }
 };
 
 
@@ -261,8 +308,8 @@ static void bounds(void);
 int
 main(void)
 {
-    size_t             i, len;
-    u_char             text[IMAGE_DIGEST_TEXT];
+    size_t             i, k, len;
+    u_char             text[IMAGE_MANIFEST_NESTED * (IMAGE_DIGEST_TEXT + 1)];
     image_reason_e     reason;
     image_manifest_t   manifest;
     image_platform_t   platform;
@@ -287,7 +334,15 @@ main(void)
 
         len = image_digest_format(&manifest.next, text);
         is(text, len, documents[i].next, "  next");
-        number(manifest.next_media, documents[i].next_media, "  its type");
+
+        len = 0;
+
+        for (k = 0; k < manifest.nnested; k++) {
+            len += image_digest_format(&manifest.nested[k], text + len);
+            text[len++] = ' ';
+        }
+
+        is(text, len, documents[i].nested, "  nested");
 
         number(manifest.media, reason == OK
                                ? image_media_type(bytes(documents[i].type))
