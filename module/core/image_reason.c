@@ -30,7 +30,7 @@ static const image_reason_entry_t  image_reasons[IMAGE_REASONS] = {
     [IMAGE_REGISTRY_NOT_ALLOWED] = {
         "registry_not_allowed",
         "add \"registry HOST;\" to the image_resolver block if this registry "
-        "may be asked",
+        "may be asked, by an engine's pull too",
         IMAGE_REASON_PERMANENT },
 
     [IMAGE_ENGINE_UNKNOWN] = {
@@ -41,13 +41,15 @@ static const image_reason_entry_t  image_reasons[IMAGE_REASONS] = {
 
     [IMAGE_NOT_FOUND] = {
         "not_found",
-        "check the name and the tag, or the registry's retention policy",
+        "check the name and the tag, whether the engine has or runs it, or "
+        "the registry's retention policy",
         IMAGE_REASON_PERMANENT|IMAGE_REASON_SHARED },
 
     [IMAGE_UNAUTHORIZED] = {
         "unauthorized",
         "give the registry \"credentials=FILE\" that may pull this "
-        "repository; registries answer so for a missing one, too",
+        "repository, or the engine \"credentials=FILE\" or \"token=FILE\"; "
+        "registries answer so for a missing one, too",
         IMAGE_REASON_PERMANENT },
 
     [IMAGE_RATE_LIMITED] = {
