@@ -40,6 +40,7 @@ static void ngx_image_curl_finish_handler(ngx_event_t *ev);
 static void ngx_image_curl_action(curl_socket_t fd, int ready);
 static void ngx_image_curl_drain(void);
 static void ngx_image_curl_end(ngx_image_curl_t *t, CURLcode code);
+static void ngx_image_curl_hand_over(ngx_image_curl_t *t, CURLcode code);
 static void ngx_image_curl_lost(ngx_image_curl_t *t);
 static void ngx_image_curl_doom(CURL *easy);
 static ngx_connection_t *ngx_image_curl_find(curl_socket_t fd);
@@ -252,6 +253,11 @@ ngx_image_curl_start(ngx_image_curl_t *t)
         ngx_log_error(NGX_LOG_ERR, t->log, 0, "curl_easy_setopt() failed: %s",
                       curl_easy_strerror(t->code));
         return NGX_ERROR;
+    }
+
+    if (t->doomed) {
+        ngx_image_curl_hand_over(t, CURLE_COULDNT_CONNECT);
+        return NGX_OK;
     }
 
     lost = ngx_image_multi_lost[ngx_image_multi_nlost % NGX_IMAGE_CURL_LOST];
@@ -654,15 +660,22 @@ ngx_image_curl_end(ngx_image_curl_t *t, CURLcode code)
     ngx_queue_remove(&t->queue);
     t->running = 0;
 
-    t->code = code;
-
-    ngx_queue_insert_tail(&ngx_image_multi_done, &t->queue);
-    t->done = 1;
-
     /* an idle multi handle does not hold a worker that exits */
 
     ngx_image_multi_timer.cancelable =
                                     ngx_queue_empty(&ngx_image_multi_running);
+
+    ngx_image_curl_hand_over(t, code);
+}
+
+
+static void
+ngx_image_curl_hand_over(ngx_image_curl_t *t, CURLcode code)
+{
+    t->code = code;
+
+    ngx_queue_insert_tail(&ngx_image_multi_done, &t->queue);
+    t->done = 1;
 
     ngx_post_event(&ngx_image_multi_finish, &ngx_posted_events);
 }

@@ -52,7 +52,8 @@ struct ngx_image_curl_s {
 ngx_image_curl_t *ngx_image_curl_create(void **owner, ngx_log_t *log,
     ngx_msec_t timeout);
 
-/* NGX_ERROR: an option failed, or libcurl did; the caller frees it */
+/* NGX_ERROR: an option failed, or libcurl did; the caller frees it.  One that
+ * is doomed already ends without a packet */
 ngx_int_t ngx_image_curl_start(ngx_image_curl_t *t);
 
 /* at any time but from a callback of libcurl */
@@ -61,6 +62,15 @@ void ngx_image_curl_free(ngx_image_curl_t *t);
 /* a socket for an OPENSOCKETFUNCTION; sets ->overloaded where it must */
 curl_socket_t ngx_image_curl_socket(ngx_image_curl_t *t,
     struct curl_sockaddr *address);
+
+
+/* ngx_image_fetch_check.c */
+
+/*
+ * May it be sent as it is?  Sets ->peer of a socket, and, behind a proxy, of
+ * a host that is written as an address.  NGX_OK, NGX_ERROR.
+ */
+ngx_int_t ngx_image_fetch_validate(ngx_image_fetch_t *f);
 
 
 #endif /* NGX_IMAGE_CURL_H */

@@ -3,8 +3,8 @@
  * which addresses it may go to.  May use nginx's core and libcurl; knows
  * nothing of images.
  *
- * Secrets are in ->authorization, ->form and the query strings of URLs: none
- * of them is ever logged, at no level.
+ * Secrets are in ->authorization, ->form, ->extra, ->proxy and the query
+ * strings of URLs: none of them is ever logged, at no level.
  */
 
 #include <ngx_image_curl.h>
@@ -15,17 +15,20 @@
 #define NGX_IMAGE_FETCH_BODY_BYTES    4096         /* at first */
 
 
-static ngx_int_t ngx_image_fetch_validate(ngx_image_fetch_t *f);
-static ngx_int_t ngx_image_fetch_clean(ngx_str_t *value);
+static void ngx_image_fetch_way(ngx_image_fetch_t *f, ngx_image_curl_t *t);
 static ngx_int_t ngx_image_fetch_request(ngx_image_fetch_t *f,
     ngx_image_curl_t *t);
+static ngx_int_t ngx_image_fetch_lines(ngx_image_fetch_t *f,
+    ngx_image_curl_t *t);
 static ngx_int_t ngx_image_fetch_line(ngx_image_fetch_t *f,
-    ngx_image_curl_t *t, const char *name, ngx_str_t *value);
+    ngx_image_curl_t *t, ngx_image_fetch_header_t *header);
 static void ngx_image_fetch_tls(ngx_image_curl_t *t,
     ngx_image_fetch_tls_t *tls);
 static void ngx_image_fetch_blob(struct curl_blob *blob, ngx_str_t *pem);
 static curl_socket_t ngx_image_fetch_on_open(void *data,
     curlsocktype purpose, struct curl_sockaddr *address);
+static int ngx_image_fetch_on_progress(void *data, curl_off_t total,
+    curl_off_t now, curl_off_t upload_total, curl_off_t upload_now);
 static int ngx_image_fetch_on_peer(void *data, char *peer, char *local,
     int peer_port, int local_port);
 static size_t ngx_image_fetch_on_header(char *line, size_t size, size_t n,
@@ -34,9 +37,12 @@ static ngx_int_t ngx_image_fetch_header_line(ngx_image_fetch_t *f,
     u_char *line, size_t len);
 static size_t ngx_image_fetch_on_body(char *bytes, size_t size, size_t n,
     void *data);
+static ngx_uint_t ngx_image_fetch_status(ngx_image_curl_t *t);
 static void ngx_image_fetch_finish(ngx_image_curl_t *t);
 static ngx_image_fetch_e ngx_image_fetch_result(ngx_image_fetch_t *f,
     ngx_image_curl_t *t);
+static const char *ngx_image_fetch_refused(ngx_image_fetch_t *f,
+    ngx_uint_t status);
 static const char *ngx_image_fetch_verification(ngx_image_fetch_t *f,
     ngx_image_curl_t *t);
 
@@ -47,6 +53,9 @@ ngx_image_fetch_start(ngx_image_fetch_t *f)
     ngx_image_curl_t  *t;
 
     f->transfer = NULL;
+    f->status = 0;
+    f->peer = 0;
+    f->named = (f->socket.len || f->proxy.len);
 
     if (ngx_image_fetch_validate(f) != NGX_OK) {
         return NGX_ERROR;
@@ -66,6 +75,14 @@ ngx_image_fetch_start(ngx_image_fetch_t *f)
 
     t->handler = ngx_image_fetch_finish;
     t->data = f;
+
+    /* a proxy connects to what it is told: not even its name is looked up
+     * for an address that may not be asked */
+
+    if (f->proxy.len && !f->socket.len && (f->deny & f->peer)) {
+        f->forbidden = 1;
+        t->doomed = 1;
+    }
 
     if (ngx_image_fetch_request(f, t) != NGX_OK
         || ngx_image_curl_start(t) != NGX_OK)
@@ -110,75 +127,9 @@ ngx_image_fetch_header(ngx_image_fetch_t *f, const char *name)
 }
 
 
-/*
- * By the parser that connects (CVE-2022-27780): http or https, a host, and
- * nobody's name in it.
- */
-
-static ngx_int_t
-ngx_image_fetch_validate(ngx_image_fetch_t *f)
-{
-    char       *part;
-    CURLU      *u;
-    ngx_int_t   rc;
-
-    if (f->url.len == 0
-        || ngx_strlen(f->url.data) != f->url.len
-        || ngx_image_fetch_clean(&f->url) != NGX_OK
-        || ngx_image_fetch_clean(&f->accept) != NGX_OK
-        || ngx_image_fetch_clean(&f->authorization) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    u = curl_url();
-    if (u == NULL) {
-        return NGX_ERROR;
-    }
-
-    rc = NGX_ERROR;
-    part = NULL;
-
-    if (curl_url_set(u, CURLUPART_URL, (char *) f->url.data,
-                     CURLU_DISALLOW_USER|CURLU_PATH_AS_IS)
-        == CURLUE_OK
-        && curl_url_get(u, CURLUPART_SCHEME, &part, 0) == CURLUE_OK)
-    {
-        if (ngx_strcmp(part, "https") == 0 || ngx_strcmp(part, "http") == 0) {
-            rc = NGX_OK;
-        }
-
-        curl_free(part);
-    }
-
-    curl_url_cleanup(u);
-
-    return rc;
-}
-
-
-/* no control character goes into a header or a request line */
-
-static ngx_int_t
-ngx_image_fetch_clean(ngx_str_t *value)
-{
-    size_t  i;
-
-    for (i = 0; i < value->len; i++) {
-        if (value->data[i] < 0x20 || value->data[i] == 0x7f) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
 static ngx_int_t
 ngx_image_fetch_request(ngx_image_fetch_t *f, ngx_image_curl_t *t)
 {
-    ngx_str_t  value;
-
     switch (f->method) {
 
     case NGX_IMAGE_FETCH_HEAD:
@@ -225,25 +176,12 @@ ngx_image_fetch_request(ngx_image_fetch_t *f, ngx_image_curl_t *t)
     ngx_image_curl_option(t, CURLOPT_PREREQDATA, (void *) f);
 
     ngx_image_fetch_tls(t, f->tls);
+    ngx_image_fetch_way(f, t);
 
     ngx_image_curl_option(t, CURLOPT_USERAGENT, "nginx-image-digest/1");
 
-    ngx_str_set(&value, "identity");
-
-    if (ngx_image_fetch_line(f, t, "Accept-Encoding", &value) != NGX_OK
-        || ngx_image_fetch_line(f, t, "Accept", &f->accept) != NGX_OK
-        || ngx_image_fetch_line(f, t, "Authorization", &f->authorization)
-           != NGX_OK)
-    {
+    if (ngx_image_fetch_lines(f, t) != NGX_OK) {
         return NGX_ERROR;
-    }
-
-    if (f->no_cache) {
-        ngx_str_set(&value, "no-cache");
-
-        if (ngx_image_fetch_line(f, t, "Cache-Control", &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
     }
 
     ngx_image_curl_option(t, CURLOPT_HTTPHEADER, t->lines);
@@ -252,26 +190,102 @@ ngx_image_fetch_request(ngx_image_fetch_t *f, ngx_image_curl_t *t)
 }
 
 
+/* by a socket, by a proxy, or straight, as a transfer is at first */
+
+static void
+ngx_image_fetch_way(ngx_image_fetch_t *f, ngx_image_curl_t *t)
+{
+    if (f->socket.len) {
+        ngx_image_curl_option(t, CURLOPT_UNIX_SOCKET_PATH,
+                              (char *) f->socket.data);
+        return;
+    }
+
+    if (f->proxy.len == 0) {
+        return;
+    }
+
+    ngx_image_curl_option(t, CURLOPT_PROXY, (char *) f->proxy.data);
+    ngx_image_curl_option(t, CURLOPT_NOPROXY, "");
+    ngx_image_curl_option(t, CURLOPT_PROXYAUTH, (long) CURLAUTH_BASIC);
+
+    /* no line of ours is in a CONNECT, and none of its answer among those
+     * of the peer's */
+    ngx_image_curl_option(t, CURLOPT_HEADEROPT, (long) CURLHEADER_SEPARATE);
+    ngx_image_curl_option(t, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+
+    ngx_image_curl_option(t, CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
+    ngx_image_curl_option(t, CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
+    ngx_image_curl_option(t, CURLOPT_PROXY_SSLVERSION,
+                          (long) CURL_SSLVERSION_TLSv1_2);
+    ngx_image_curl_option(t, CURLOPT_PROXY_CAPATH, NULL);
+
+    ngx_image_curl_option(t, CURLOPT_XFERINFOFUNCTION,
+                          ngx_image_fetch_on_progress);
+    ngx_image_curl_option(t, CURLOPT_XFERINFODATA, (void *) f);
+    ngx_image_curl_option(t, CURLOPT_NOPROGRESS, 0L);
+}
+
+
+static ngx_int_t
+ngx_image_fetch_lines(ngx_image_fetch_t *f, ngx_image_curl_t *t)
+{
+    ngx_uint_t                 i;
+    ngx_image_fetch_header_t  *header;
+
+    ngx_image_fetch_header_t   own[] = {
+        { ngx_string("Accept-Encoding"), ngx_string("identity") },
+        { ngx_string("Accept"), f->accept },
+        { ngx_string("Authorization"), f->authorization },
+        { ngx_string("Cache-Control"), ngx_null_string }
+    };
+
+    if (f->no_cache) {
+        ngx_str_set(&own[3].value, "no-cache");
+    }
+
+    for (i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        if (ngx_image_fetch_line(f, t, &own[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (f->extra == NULL) {
+        return NGX_OK;
+    }
+
+    header = f->extra->elts;
+
+    for (i = 0; i < f->extra->nelts; i++) {
+        if (ngx_image_fetch_line(f, t, &header[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_image_fetch_line(ngx_image_fetch_t *f, ngx_image_curl_t *t,
-    const char *name, ngx_str_t *value)
+    ngx_image_fetch_header_t *header)
 {
     size_t              size;
     u_char             *line;
     struct curl_slist  *lines;
 
-    if (value->len == 0) {
+    if (header->value.len == 0) {
         return NGX_OK;
     }
 
-    size = ngx_strlen(name) + sizeof(": ") + value->len;
+    size = header->name.len + sizeof(": ") + header->value.len;
 
     line = ngx_pnalloc(f->pool, size);
     if (line == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_sprintf(line, "%s: %V%Z", name, value);
+    ngx_sprintf(line, "%V: %V%Z", &header->name, &header->value);
 
     lines = curl_slist_append(t->lines, (char *) line);
     if (lines == NULL) {
@@ -352,12 +366,40 @@ ngx_image_fetch_on_open(void *data, curlsocktype purpose,
 
     f = t->data;
 
-    if (f->deny & ngx_image_address(&address->addr)) {
+    /* a connection that broke may be made anew */
+    f->connected = 0;
+
+    if (!f->named && (f->deny & ngx_image_address(&address->addr))) {
         f->forbidden = 1;
         return CURL_SOCKET_BAD;
     }
 
     return ngx_image_curl_socket(t, address);
+}
+
+
+/*
+ * Called by libcurl for each byte of a proxy's answer to CONNECT, which it
+ * reads in one go for as long as there is more: of a 407, the body too.
+ */
+
+static int
+ngx_image_fetch_on_progress(void *data, curl_off_t total, curl_off_t now,
+    curl_off_t upload_total, curl_off_t upload_now)
+{
+    ngx_image_fetch_t *f = data;
+
+    if (f->connected) {
+        return 0;
+    }
+
+    if (f->connect_bytes++ < NGX_IMAGE_FETCH_HEADER_BYTES) {
+        return 0;
+    }
+
+    f->oversized = 1;
+
+    return 1;
 }
 
 
@@ -374,6 +416,13 @@ ngx_image_fetch_on_peer(void *data, char *peer, char *local, int peer_port,
     int local_port)
 {
     ngx_image_fetch_t *f = data;
+
+    f->connected = 1;
+
+    if (f->named) {
+        /* it is the operator's socket or proxy */
+        return CURL_PREREQFUNC_OK;
+    }
 
     f->peer = ngx_image_address_text(peer);
 
@@ -533,6 +582,23 @@ ngx_image_fetch_on_body(char *bytes, size_t size, size_t n, void *data)
         return 0;
     }
 
+    if (f->body_handler) {
+
+        if (f->status == 0) {
+            f->status = ngx_image_fetch_status(f->transfer);
+        }
+
+        if (f->status >= 200 && f->status < 300) {
+
+            if (f->body_handler(f, (u_char *) bytes, len) != NGX_OK) {
+                f->unwanted = 1;
+                return 0;
+            }
+
+            return len;
+        }
+    }
+
     if (len > f->max_body - f->body.len) {
         f->oversized = 1;
         return 0;
@@ -566,10 +632,29 @@ ngx_image_fetch_on_body(char *bytes, size_t size, size_t n, void *data)
 }
 
 
+/* of an answer, or 0 */
+
+static ngx_uint_t
+ngx_image_fetch_status(ngx_image_curl_t *t)
+{
+    long  status;
+
+    status = 0;
+
+    if (curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status)
+        != CURLE_OK
+        || status < 200 || status > 999)
+    {
+        return 0;
+    }
+
+    return (ngx_uint_t) status;
+}
+
+
 static void
 ngx_image_fetch_finish(ngx_image_curl_t *t)
 {
-    long                status;
     ngx_image_fetch_t  *f;
 
     f = t->data;
@@ -578,17 +663,16 @@ ngx_image_fetch_finish(ngx_image_curl_t *t)
     f->status = 0;
 
     if (f->result == NGX_IMAGE_FETCH_OK) {
-        status = 0;
+        f->status = ngx_image_fetch_status(t);
 
-        if (curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status)
-            != CURLE_OK
-            || status < 200 || status > 999)
-        {
+        if (f->status == 0) {
             f->result = NGX_IMAGE_FETCH_BAD;
             f->error = "no HTTP status";
 
-        } else {
-            f->status = (ngx_uint_t) status;
+        } else if (f->status == 407 && f->proxy.len && !f->socket.len) {
+            f->result = NGX_IMAGE_FETCH_UNREACHABLE;
+            f->error = ngx_image_fetch_refused(f, f->status);
+            f->status = 0;
         }
     }
 
@@ -611,6 +695,7 @@ ngx_image_fetch_finish(ngx_image_curl_t *t)
 static ngx_image_fetch_e
 ngx_image_fetch_result(ngx_image_fetch_t *f, ngx_image_curl_t *t)
 {
+    long        connect;
     curl_off_t  began;
 
     f->error = curl_easy_strerror(t->code);
@@ -622,6 +707,11 @@ ngx_image_fetch_result(ngx_image_fetch_t *f, ngx_image_curl_t *t)
 
     if (f->oversized) {
         f->error = "the answer is too large";
+        return NGX_IMAGE_FETCH_BAD;
+    }
+
+    if (f->unwanted) {
+        f->error = "the body is not as it should be";
         return NGX_IMAGE_FETCH_BAD;
     }
 
@@ -670,6 +760,14 @@ ngx_image_fetch_result(ngx_image_fetch_t *f, ngx_image_curl_t *t)
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
 
+        if (curl_easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &connect)
+            == CURLE_OK
+            && connect && connect / 100 != 2)
+        {
+            f->error = ngx_image_fetch_refused(f, (ngx_uint_t) connect);
+            return NGX_IMAGE_FETCH_UNREACHABLE;
+        }
+
         /* with TLS 1.3 a server refuses our certificate, or its absence, by
          * an alert after the handshake */
 
@@ -714,6 +812,27 @@ ngx_image_fetch_result(ngx_image_fetch_t *f, ngx_image_curl_t *t)
     default:
         return NGX_IMAGE_FETCH_BAD;
     }
+}
+
+
+/* by the status of a proxy's own answer, which comes from outside */
+
+static const char *
+ngx_image_fetch_refused(ngx_image_fetch_t *f, ngx_uint_t status)
+{
+    u_char  *text;
+
+    static const char  refused[] = "refused by the proxy";
+
+    text = ngx_pnalloc(f->pool, sizeof(refused) + sizeof(": ")
+                                + NGX_INT_T_LEN);
+    if (text == NULL) {
+        return refused;
+    }
+
+    ngx_sprintf(text, "%s: %ui%Z", refused, status);
+
+    return (const char *) text;
 }
 
 

@@ -19,6 +19,8 @@
 typedef struct ngx_image_fetch_s  ngx_image_fetch_t;
 
 typedef void (*ngx_image_fetch_pt)(ngx_image_fetch_t *f);
+typedef ngx_int_t (*ngx_image_fetch_body_pt)(ngx_image_fetch_t *f,
+    u_char *bytes, size_t len);
 
 
 /* how it ended; only NGX_IMAGE_FETCH_OK has a status, headers and a body */
@@ -69,13 +71,29 @@ struct ngx_image_fetch_s {
     ngx_str_t                  accept; /* Accept's value, or empty */
     ngx_str_t                  authorization; /* value, or empty; secret */
     ngx_str_t                  form;   /* body of a POST; secret */
+    ngx_array_t               *extra;  /* ngx_image_fetch_header_t, more lines
+                                          of the header; secret; or NULL */
     ngx_flag_t                 no_cache;  /* send Cache-Control: no-cache */
-    size_t                     max_body;
+    size_t                     max_body;   /* not of what is streamed */
     ngx_msec_t                 timeout;
-    ngx_uint_t                 deny;   /* address classes, at connect */
+    ngx_str_t                  socket; /* path of a unix socket, NUL-
+                                          terminated, or empty; neither
+                                          ->proxy nor ->deny count then */
+    ngx_str_t                  proxy;  /* NUL-terminated URL, or empty: none;
+                                          secret */
+    ngx_uint_t                 deny;   /* address classes, at connect; behind
+                                          a proxy, of a host that is written
+                                          as an address */
     ngx_image_fetch_tls_t     *tls;    /* or NULL: the system's */
     ngx_image_fetch_pt         handler;
     void                      *data;
+
+    /*
+     * Takes the body of a 2xx answer as it comes, instead of ->body; ->status
+     * is set.  It does memory work alone, and starts and cancels nothing;
+     * NGX_ERROR ends the fetch as NGX_IMAGE_FETCH_BAD.
+     */
+    ngx_image_fetch_body_pt    body_handler;   /* or NULL */
 
     /* set before the handler is called */
 
@@ -91,11 +109,16 @@ struct ngx_image_fetch_s {
     void                      *transfer;
     size_t                     header_bytes;
     size_t                     body_size;
+    size_t                     connect_bytes;  /* of a proxy's own answer */
     unsigned                   final:1;     /* no 1xx: headers count */
     unsigned                   head_done:1; /* what follows is a trailer */
     unsigned                   forbidden:1;
     unsigned                   oversized:1;
     unsigned                   no_memory:1;
+    unsigned                   unwanted:1;  /* ->body_handler said so */
+    unsigned                   named:1;     /* connects to where an operator
+                                               said, whatever address it is */
+    unsigned                   connected:1;
 };
 
 
@@ -107,7 +130,8 @@ void ngx_image_fetch_exit(ngx_cycle_t *cycle);
  * Starts a fetch.  NGX_OK: the handler will be called once, later, from the
  * event loop, never from here.  NGX_ERROR: it will not be called.
  * Redirects are not followed, nothing is decoded, no proxy or netrc of the
- * environment is used.
+ * environment is used.  A proxy that refuses is NGX_IMAGE_FETCH_UNREACHABLE;
+ * with a plain http URL its other errors can't be told from the peer's.
  */
 ngx_int_t ngx_image_fetch_start(ngx_image_fetch_t *f);
 
