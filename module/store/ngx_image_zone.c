@@ -15,6 +15,7 @@
 
 #define NGX_IMAGE_ZONE_FAILURES  10          /* one entry in so many */
 #define NGX_IMAGE_ZONE_MARKS     100         /* likewise, and taken of those */
+#define NGX_IMAGE_ZONE_CLAIMS    50          /* likewise: the other half */
 #define NGX_IMAGE_ZONE_ENTRIES   100         /* fewer are of no use */
 
 
@@ -26,7 +27,13 @@ typedef struct {
     uint32_t                  older;
     uint32_t                  pool;
     ngx_image_id_t            id;
-    image_observation_t       observation;
+    union {
+        image_observation_t   observation;
+        struct {
+            uint64_t          owner;
+            int64_t           until;         /* boot time in microseconds */
+        }                     claim;
+    };
 } ngx_image_zone_entry_t;
 
 
@@ -39,7 +46,8 @@ typedef struct {
 #define NGX_IMAGE_ZONE_DIGESTS_POOL   0
 #define NGX_IMAGE_ZONE_FAILURES_POOL  1
 #define NGX_IMAGE_ZONE_MARKS_POOL     2
-#define NGX_IMAGE_ZONE_POOLS          3
+#define NGX_IMAGE_ZONE_CLAIMS_POOL    3
+#define NGX_IMAGE_ZONE_POOLS          4
 
 
 typedef struct {
@@ -246,6 +254,9 @@ ngx_image_zone_lay_out(ngx_image_zone_sh_t *sh)
         if (i % NGX_IMAGE_ZONE_MARKS == 0) {
             e->pool = NGX_IMAGE_ZONE_MARKS_POOL;
 
+        } else if (i % NGX_IMAGE_ZONE_CLAIMS == 0) {
+            e->pool = NGX_IMAGE_ZONE_CLAIMS_POOL;
+
         } else if (i % NGX_IMAGE_ZONE_FAILURES == 0) {
             e->pool = NGX_IMAGE_ZONE_FAILURES_POOL;
 
@@ -446,6 +457,76 @@ ngx_image_zone_mark(ngx_image_zone_t *zone, ngx_image_id_t *id)
     ngx_image_zone_unlock(zone);
 
     return fresh;
+}
+
+
+ngx_int_t
+ngx_image_zone_claim(ngx_image_zone_t *zone, ngx_image_id_t *id,
+    uint64_t owner, int64_t span)
+{
+    ngx_int_t                rc;
+    image_moment_t           now;
+    ngx_image_zone_pool_t   *pool;
+    ngx_image_zone_entry_t  *e;
+
+    ngx_image_zone_lock(zone);
+
+    ngx_image_now(&now);
+
+    rc = NGX_OK;
+    pool = &zone->sh->pools[NGX_IMAGE_ZONE_CLAIMS_POOL];
+
+    e = ngx_image_zone_find(zone->sh, id);
+
+    if (e) {
+        if (e->claim.owner != owner && e->claim.until > now.boot) {
+            rc = NGX_BUSY;
+            goto done;
+        }
+
+        ngx_image_zone_unlink(zone->sh, e - zone->sh->entries);
+        ngx_image_zone_link(zone->sh, e - zone->sh->entries);
+
+    } else {
+
+        /* nobody's claim is taken away: the oldest is the first to end */
+
+        if (pool->free == NGX_IMAGE_ZONE_NONE
+            && zone->sh->entries[pool->oldest].claim.until > now.boot)
+        {
+            rc = NGX_DECLINED;
+            goto done;
+        }
+
+        e = ngx_image_zone_take(zone->sh, id, NGX_IMAGE_ZONE_CLAIMS_POOL);
+    }
+
+    e->claim.owner = owner;
+    e->claim.until = now.boot + span;
+
+done:
+
+    ngx_image_zone_unlock(zone);
+
+    return rc;
+}
+
+
+void
+ngx_image_zone_release(ngx_image_zone_t *zone, ngx_image_id_t *id,
+    uint64_t owner)
+{
+    ngx_image_zone_entry_t  *e;
+
+    ngx_image_zone_lock(zone);
+
+    e = ngx_image_zone_find(zone->sh, id);
+
+    if (e && e->claim.owner == owner) {
+        ngx_image_zone_forget(zone->sh, e - zone->sh->entries);
+    }
+
+    ngx_image_zone_unlock(zone);
 }
 
 

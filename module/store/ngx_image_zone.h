@@ -5,7 +5,7 @@
  * for all hosts.  It may use core/ and net/; it knows nothing of lookups or
  * clients.
  *
- * The memory is laid out once, as a hash table over two pools of entries of
+ * The memory is laid out once, as a hash table over pools of entries of
  * one size: so nothing is allocated later, eviction takes one step, and a
  * zone that a killed worker left half-written is simply laid out anew.
  * Failures alone have the smaller pool, a tenth, so that a flood of unknown
@@ -68,6 +68,18 @@ ngx_uint_t ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
  * nothing but marks.
  */
 ngx_flag_t ngx_image_zone_mark(ngx_image_zone_t *zone, ngx_image_id_t *id);
+
+/*
+ * What must not happen twice at a time on this host: an identity of its own
+ * is claimed by an owner, a number that nobody else on the host has, for a
+ * span in microseconds, and again before that is over.
+ * NGX_OK: the owner has it; NGX_BUSY: another one has it; NGX_DECLINED: there
+ * are too many claims.
+ */
+ngx_int_t ngx_image_zone_claim(ngx_image_zone_t *zone, ngx_image_id_t *id,
+    uint64_t owner, int64_t span);
+void ngx_image_zone_release(ngx_image_zone_t *zone, ngx_image_id_t *id,
+    uint64_t owner);
 
 /*
  * The clock of the tag key's window, in microseconds of Unix time.  Redis'
