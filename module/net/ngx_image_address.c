@@ -68,6 +68,69 @@ ngx_image_address_text(const char *text)
 }
 
 
+ngx_uint_t
+ngx_image_address_host(ngx_str_t *host)
+{
+    char        *label, *p, text[256];
+    size_t       len;
+    ngx_uint_t   all;
+
+    all = ngx_image_address_text("");
+    len = host->len;
+
+    if (len && host->data[len - 1] == '.') {
+        len--;
+    }
+
+    if (len == 0 || len >= sizeof(text)) {
+        return all;
+    }
+
+    ngx_strlow((u_char *) text, host->data, len);
+    text[len] = '\0';
+
+    if (text[0] == '[') {
+
+        if (text[len - 1] != ']') {
+            return all;
+        }
+
+        text[len - 1] = '\0';
+
+        return ngx_image_address_text(text + 1);
+    }
+
+    if (strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._-") != len) {
+        return all;
+    }
+
+    label = strrchr(text, '.');
+    label = label ? label + 1 : text;
+
+    if (ngx_strcmp(label, "localhost") == 0) {
+        return NGX_IMAGE_ADDR_LOOPBACK;
+    }
+
+    /* no name ends in a number */
+
+    if (label[strspn(label, "0123456789")] != '\0'
+        && ngx_strncmp(label, "0x", 2) != 0)
+    {
+        return 0;
+    }
+
+    for (p = text; *p; p++) {
+        if (p[0] == '0' && (p == text || p[-1] == '.') && p[1] != '.'
+            && p[1] != '\0')
+        {
+            return all;
+        }
+    }
+
+    return ngx_image_address_text(text);
+}
+
+
 /*
  * IANA's registry of special-purpose addresses (RFC 6890).  The metadata
  * services of clouds that are not link-local ones count as such.

@@ -21,5 +21,13 @@
 ngx_uint_t ngx_image_address(struct sockaddr *sa);
 ngx_uint_t ngx_image_address_text(const char *text);
 
+/*
+ * Of a host as it is written in a URL or a reference, an IPv6 address in
+ * brackets; 0: a name, whose addresses are not known.  "localhost" and names
+ * under it are this host.  What is no name, and no plain address, is of all
+ * classes: to some, "127.1" and "0177.0.0.1" are this host.
+ */
+ngx_uint_t ngx_image_address_host(ngx_str_t *host);
+
 
 #endif /* NGX_IMAGE_ADDRESS_H */

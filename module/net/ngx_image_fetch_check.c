@@ -14,7 +14,6 @@ static ngx_int_t ngx_image_fetch_terminated(ngx_str_t *value);
 static ngx_int_t ngx_image_fetch_clean(ngx_str_t *value);
 static ngx_uint_t ngx_image_fetch_web(CURLU *u);
 static ngx_uint_t ngx_image_fetch_host(CURLU *u);
-static ngx_uint_t ngx_image_fetch_host_class(char *host);
 
 
 ngx_int_t
@@ -224,66 +223,22 @@ ngx_image_fetch_web(CURLU *u)
 static ngx_uint_t
 ngx_image_fetch_host(CURLU *u)
 {
-    char        *host;
+    char        *text;
+    ngx_str_t    host;
     ngx_uint_t   class;
 
-    host = NULL;
+    text = NULL;
 
-    if (curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK) {
+    if (curl_url_get(u, CURLUPART_HOST, &text, 0) != CURLUE_OK) {
         return ngx_image_address_text("");
     }
 
-    class = ngx_image_fetch_host_class(host);
+    host.data = (u_char *) text;
+    host.len = ngx_strlen(text);
 
-    curl_free(host);
+    class = ngx_image_address_host(&host);
+
+    curl_free(text);
 
     return class;
-}
-
-
-/*
- * libcurl has made 127.0.0.1 of 0x7f.1 and its like, but not in all of their
- * spellings; what is neither a name nor an address is in every class.
- */
-
-static ngx_uint_t
-ngx_image_fetch_host_class(char *host)
-{
-    char    *last;
-    size_t   len;
-
-    len = ngx_strlen(host);
-
-    if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
-        host[len - 1] = '\0';
-        return ngx_image_address_text(host + 1);
-    }
-
-    if (len && host[len - 1] == '.') {
-        host[--len] = '\0';
-    }
-
-    if (len == 0
-        || strspn(host, "abcdefghijklmnopqrstuvwxyz"
-                        "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != len)
-    {
-        return ngx_image_address_text("");
-    }
-
-    last = strrchr(host, '.');
-    last = last ? last + 1 : host;
-
-    if (ngx_strcasecmp((u_char *) last, (u_char *) "localhost") == 0) {
-        return NGX_IMAGE_ADDR_LOOPBACK;
-    }
-
-    /* no name ends in a number */
-
-    if (last[strspn(last, "0123456789")] == '\0'
-        || ngx_strncasecmp((u_char *) last, (u_char *) "0x", 2) == 0)
-    {
-        return ngx_image_address_text(host);
-    }
-
-    return 0;
 }
