@@ -17,7 +17,10 @@
 
 
 /* how often it is said that there are too many calls, seconds */
-#define NGX_IMAGE_LOOKUP_SAY  10
+#define NGX_IMAGE_LOOKUP_SAY    10
+
+/* how long what a call claims is its own, microseconds */
+#define NGX_IMAGE_LOOKUP_CLAIM  2000000
 
 
 struct ngx_image_lookup_s {
@@ -37,6 +40,7 @@ struct ngx_image_lookup_s {
     ngx_image_shared_op_t      op;
     ngx_image_call_t           call;
     ngx_pool_t                *call_pool;      /* of this round */
+    uint64_t                   owner;          /* of what the call claims */
 
     unsigned                   asking:1;       /* op is under way */
     unsigned                   calling:1;      /* call is under way */
@@ -52,6 +56,10 @@ static void ngx_image_lookup_shared(ngx_image_lookup_t *lookup);
 static void ngx_image_lookup_shared_handler(ngx_image_shared_op_t *op);
 static void ngx_image_lookup_origin(ngx_image_lookup_t *lookup);
 static void ngx_image_lookup_origin_handler(ngx_image_call_t *call);
+static uint64_t ngx_image_lookup_owner(void);
+static ngx_int_t ngx_image_lookup_claim(ngx_image_call_t *call,
+    uint8_t *hash);
+static void ngx_image_lookup_release(ngx_image_call_t *call, uint8_t *hash);
 static void ngx_image_lookup_outcome(ngx_image_lookup_t *lookup);
 static int64_t ngx_image_lookup_span(ngx_image_lookup_t *lookup);
 static void ngx_image_lookup_store(ngx_image_lookup_t *lookup);
@@ -117,7 +125,7 @@ ngx_image_lookup_exit(ngx_image_resolver_t *resolver)
         }
 
         if (lookup->calling) {
-            lookup->question.engine->cancel(&lookup->call);
+            lookup->question.engine->type->cancel(&lookup->call);
         }
 
         ngx_image_lookup_done(lookup);
@@ -129,7 +137,7 @@ ngx_int_t
 ngx_image_lookup_identify(ngx_image_question_t *question, ngx_pool_t *pool)
 {
     ngx_uint_t            n;
-    image_str_t           parts[NGX_IMAGE_IDENTITY_PARTS + 4];
+    image_str_t           parts[NGX_IMAGE_IDENTITY_PARTS + 3];
     ngx_image_subject_t  *subject;
 
     subject = &question->subject;
@@ -142,16 +150,26 @@ ngx_image_lookup_identify(ngx_image_question_t *question, ngx_pool_t *pool)
     subject->registry.len = question->reference->domain.len;
     subject->engine = question->engine->name;
 
-    if (question->engine->identity(question->registry, question->reference,
-                                   pool, parts, &n)
+    if (question->engine->type->identity(question->engine, question->registry,
+                                         question->reference, pool, parts, &n)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    /* the whole registry, as this engine asks it */
+    /* the whole registry, as this engine asks it, or the whole engine */
 
-    parts[n] = question->reference->domain;
+    if (question->engine->type->flags
+        & (NGX_IMAGE_ENGINE_REGISTRIES|NGX_IMAGE_ENGINE_PULL))
+    {
+        parts[n] = question->reference->domain;
+
+    } else {
+        parts[n].len = 0;
+        parts[n].data = (u_char *) "";
+
+        subject->registry = question->engine->type->name;
+    }
 
     if (image_hash(subject->limit_id.hash, parts, n + 1) != 0) {
         return NGX_ERROR;
@@ -161,8 +179,10 @@ ngx_image_lookup_identify(ngx_image_question_t *question, ngx_pool_t *pool)
     parts[n].len = subject->reference.len;
     parts[n + 1].data = subject->platform.data;
     parts[n + 1].len = subject->platform.len;
+    parts[n + 2].data = question->pod.data;
+    parts[n + 2].len = question->pod.len;
 
-    if (image_hash(subject->id.hash, parts, n + 2) != 0) {
+    if (image_hash(subject->id.hash, parts, n + 3) != 0) {
         return NGX_ERROR;
     }
 
@@ -355,6 +375,13 @@ ngx_image_lookup_create(ngx_image_resolver_t *resolver,
     image_reference_copy(copy->reference, question->reference);
     *copy->platform = *question->platform;
 
+    if (question->pod.len) {
+        copy->pod.data = ngx_pstrdup(pool, &question->pod);
+        if (copy->pod.data == NULL) {
+            goto failed;
+        }
+    }
+
     if (ngx_image_lookup_identify(copy, pool) != NGX_OK) {
         goto failed;
     }
@@ -386,7 +413,9 @@ ngx_image_lookup_shared(ngx_image_lookup_t *lookup)
     lookup->began_shared = 0;
     lookup->lost = 0;
 
-    if (lookup->resolver->shared == NULL) {
+    /* what an engine tells of this host alone stays on it (rule 11) */
+
+    if (lookup->resolver->shared == NULL || lookup->question.engine->local) {
         ngx_image_lookup_origin(lookup);
         return;
     }
@@ -473,17 +502,23 @@ ngx_image_lookup_shared_handler(ngx_image_shared_op_t *op)
 static void
 ngx_image_lookup_origin(ngx_image_lookup_t *lookup)
 {
+    ngx_flag_t             limited;
     ngx_image_call_t      *call;
+    ngx_image_engine_t    *engine;
     ngx_image_resolver_t  *resolver;
 
     resolver = lookup->resolver;
+    engine = lookup->question.engine;
     call = &lookup->call;
 
     ngx_image_now(&lookup->began);
 
-    if (ngx_image_lookup_limited(resolver, &lookup->question.subject.limit_id,
-                                 &lookup->began))
-    {
+    limited = ngx_image_lookup_limited(resolver,
+                                       &lookup->question.subject.limit_id,
+                                       &lookup->began)
+              != 0;
+
+    if (limited && !(engine->type->flags & NGX_IMAGE_ENGINE_PULL)) {
         ngx_image_lookup_fail(lookup, IMAGE_RATE_LIMITED);
         return;
     }
@@ -514,16 +549,22 @@ ngx_image_lookup_origin(ngx_image_lookup_t *lookup)
 
     call->pool = lookup->call_pool;
     call->log = lookup->log;
+    call->engine = engine;
     call->registry = lookup->question.registry;
     call->reference = lookup->question.reference;
     call->platform = lookup->question.platform;
+    call->pod = lookup->question.pod;
     call->timeout = resolver->timeout;
+    call->limited = limited;
+    call->claim = ngx_image_lookup_claim;
+    call->release = ngx_image_lookup_release;
     call->handler = ngx_image_lookup_origin_handler;
     call->data = lookup;
 
-    lookup->log->action = "asking a registry for an image";
+    lookup->log->action = "asking an engine for an image";
+    lookup->owner = ngx_image_lookup_owner();
 
-    if (lookup->question.engine->start(call) != NGX_OK) {
+    if (engine->type->start(call) != NGX_OK) {
         ngx_destroy_pool(lookup->call_pool);
         ngx_image_lookup_fail(lookup, IMAGE_OVERLOADED);
         return;
@@ -531,6 +572,46 @@ ngx_image_lookup_origin(ngx_image_lookup_t *lookup)
 
     lookup->calling = 1;
     resolver->calls++;
+}
+
+
+/* a number that no other call on this host has */
+
+static uint64_t
+ngx_image_lookup_owner(void)
+{
+    static uint32_t  n;
+
+    return (uint64_t) ngx_pid << 32 | ++n;
+}
+
+
+static ngx_int_t
+ngx_image_lookup_claim(ngx_image_call_t *call, uint8_t *hash)
+{
+    ngx_image_id_t       id;
+    ngx_image_lookup_t  *lookup;
+
+    lookup = call->data;
+
+    ngx_memcpy(id.hash, hash, IMAGE_HASH);
+
+    return ngx_image_zone_claim(lookup->resolver->zone, &id, lookup->owner,
+                                NGX_IMAGE_LOOKUP_CLAIM);
+}
+
+
+static void
+ngx_image_lookup_release(ngx_image_call_t *call, uint8_t *hash)
+{
+    ngx_image_id_t       id;
+    ngx_image_lookup_t  *lookup;
+
+    lookup = call->data;
+
+    ngx_memcpy(id.hash, hash, IMAGE_HASH);
+
+    ngx_image_zone_release(lookup->resolver->zone, &id, lookup->owner);
 }
 
 
@@ -602,6 +683,11 @@ ngx_image_lookup_outcome(ngx_image_lookup_t *lookup)
         break;
 
     case IMAGE_RATE_LIMITED:
+
+        if (call->limited) {
+            return;
+        }
+
         ngx_image_lookup_keep_limit(lookup, &lookup->began,
                                     ngx_image_lookup_span(lookup));
         break;
@@ -646,7 +732,9 @@ ngx_image_lookup_store(ngx_image_lookup_t *lookup)
 
     call = &lookup->call;
 
-    if (lookup->began_shared == 0) {
+    if (lookup->began_shared == 0
+        || (call->reason == IMAGE_RATE_LIMITED && call->limited))
+    {
         return;
     }
 
@@ -890,7 +978,9 @@ ngx_image_lookup_renew(ngx_image_resolver_t *resolver,
         return;
     }
 
-    if (ngx_image_lookup_limited(resolver, &question->subject.limit_id, now)
+    if ((!(question->engine->type->flags & NGX_IMAGE_ENGINE_PULL)
+         && ngx_image_lookup_limited(resolver, &question->subject.limit_id,
+                                     now))
         || ngx_image_lookup_find(resolver, &question->subject.id))
     {
         return;
@@ -962,15 +1052,22 @@ static void
 ngx_image_lookup_log_failure(ngx_image_lookup_t *lookup,
     image_reason_e reason, ngx_str_t *detail)
 {
-    ngx_uint_t  level;
+    ngx_str_t            *name;
+    ngx_uint_t            level, registry;
+    ngx_image_engine_t   *engine;
+
+    engine = lookup->question.engine;
+    registry = (engine->type == &ngx_image_registry_engine);
+
+    name = registry ? &lookup->question.subject.registry : &engine->name;
 
     level = image_reason_permanent(reason) ? NGX_LOG_WARN : NGX_LOG_ERR;
 
     ngx_log_error(level, lookup->log, 0,
-                  "image digest: \"%V\": %s, registry \"%V\" (%V): %s",
+                  "image digest: \"%V\": %s, %s \"%V\" (%V): %s",
                   &lookup->question.subject.reference,
                   image_reason_name(reason),
-                  &lookup->question.subject.registry, detail,
+                  registry ? "registry" : "engine", name, detail,
                   image_reason_advice(reason));
 }
 

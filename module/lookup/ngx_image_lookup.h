@@ -22,6 +22,9 @@ typedef struct {
     ngx_image_zone_t          *zone;
     ngx_image_shared_conf_t   *shared;         /* NULL: no Redis */
     ngx_array_t               *registries;     /* ngx_image_registry_t */
+    ngx_array_t               *engines;        /* ngx_image_engine_t; the first
+                                                  one is "registry" */
+    ngx_str_t                  node;           /* this host */
 
     int64_t                    retention;      /* microseconds */
     int64_t                    negative_ttl;   /* microseconds */
@@ -42,9 +45,10 @@ typedef struct {
 
 typedef struct {
     ngx_image_engine_t        *engine;
-    ngx_image_registry_t      *registry;
+    ngx_image_registry_t      *registry;       /* NULL: no line allows it */
     image_reference_t         *reference;
     image_platform_t          *platform;
+    ngx_str_t                  pod;            /* an IP address, or empty */
     ngx_image_subject_t        subject;        /* set by _identify() */
 } ngx_image_question_t;
 
