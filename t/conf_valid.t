@@ -7,11 +7,12 @@ use strict;
 use warnings;
 
 use Mojo::UserAgent;
+use Sys::Hostname qw(hostname);
 use Test::More;
 
 use ImageDigest::Cache qw(tag_key windows);
 use ImageDigest::Nginx;
-use ImageDigest::Util qw(certificate run spit tempdir);
+use ImageDigest::Util qw(certificate lines run spit tempdir);
 
 my $dir = tempdir();
 my ($crt, $key) = certificate('registry.test');
@@ -19,6 +20,7 @@ my ($crt, $key) = certificate('registry.test');
 spit("$dir/config.json", '{"auths":{"ghcr.io":{"auth":"dXNlcjpwYXNz"}}}');
 spit("$dir/empty.json", '{}');
 spit("$dir/password", "pass\n");
+spit("$dir/token", "token\n");
 
 
 subtest 'accepted' => sub {
@@ -45,7 +47,37 @@ subtest 'accepted' => sub {
         "registry ghcr.io ca=$crt certificate=$crt key=$key;",
         'retention 1s;', 'retention 30d;', 'negative_ttl 0;',
         'negative_ttl 10s;', 'refresh off;', 'refresh 1%;', 'refresh 99%;',
-        'timeout 500ms;', 'connections 1;',
+        'timeout 500ms;', 'connections 1;', 'pull_timeout 30m;',
+        'registry ghcr.io mirror=https://a.test mirror=https://b.test:8443/c/d '
+        . 'mirror=https://b.test;',
+        'registry * mirror=https://10.0.0.1/;',
+        'registry ghcr.io:* mirror=http://a.test insecure;',
+        'proxy off;', 'proxy http://proxy:3128;', 'proxy https://proxy.test/;',
+        'proxy http://user:p%40ss@proxy:3128/;', 'proxy http://user@[::1]:1;',
+        'node a;', 'node Host_1.example.test;', 'node ' . 'x' x 255 . ';',
+        'engine docker unix:/run/docker.sock;', 'engine docker tcp://d:2375;',
+        'engine docker unix:/' . 'x' x 106 . ' pull=never;',
+        "engine docker tcp://d:2376/ ca=$crt certificate=$crt key=$key "
+        . "pull=distribution credentials=$dir/config.json type=docker;",
+        "engine docker tcp://localhost:2375 credentials=$dir/config.json;",
+        "engine docker https://d credentials=$dir/config.json pull=missing;",
+        'engine podman unix:/p pull=missing;', 'engine podman http://p:1/;',
+        "engine podman unix:/p credentials=$dir/empty.json pull=never;",
+        "engine kubernetes https://k ca=$crt token=$dir/token namespace=ci-1;",
+        'engine kubernetes http://localhost:8001/;',
+        "engine k https://[2001:db8::1]:6443 type=kubernetes ca=$crt "
+        . "certificate=$crt key=$key namespace=@{[ 'a' x 63 ]};",
+        (map { "engine kubernetes $_ token=$dir/token;" }
+         'http://127.0.0.1:8001', 'http://127.9.9.9', 'http://[::1]:8001',
+         'http://[::ffff:127.0.0.1]', 'http://k.LocalHost'),
+        'engine http "http://r/{image}";',
+        'engine http "https://r?image={image}&platform={platform}&{x}={" '
+        . "token=$dir/token ca=$crt certificate=$crt key=$key;",
+        'engine my.own_1-x "http://r/{image}' . 'x' x 2032 . '" type=http;',
+        "engine http unix:/d type=docker;\nengine docker \"http://r/{image}\" "
+        . 'type=http;',
+        "pull_timeout 1m;\nengine docker unix:/d;\nnode a;\n"
+        . "engine podman unix:/p;\nproxy off;",
     );
 
     my @location = (
@@ -54,6 +86,9 @@ subtest 'accepted' => sub {
         'image_digest $arg_image engine=$arg_engine platform=$arg_os/arm;',
         'image_digest ghcr.io/$arg_name:$arg_tag engine=registry;',
         'image_digest $arg_image resolver=default;',
+        'image_digest $arg_image engine=$arg_engine pod=$remote_addr;',
+        'image_digest $arg_image engine=$arg_engine pod=10.0.0.1;',
+        'image_digest $arg_image engine=$arg_engine pod=2001:db8::1;',
         'image_digest_ttl 0;', 'image_digest_ttl 0s;', 'image_digest_ttl 24h;',
         'image_digest_ttl 5m min=5m max=5m;', 'image_digest_ttl $http_ttl;',
         'image_digest_ttl $http_ttl max=1h min=1s;',
@@ -87,6 +122,47 @@ subtest 'accepted' => sub {
             ok $status == 0 && $text !~ /\[(?!info|notice)\w+\]/, $good
                 or diag $text;
         }
+    }
+};
+
+
+subtest 'engines' => sub {
+    my $nginx = ImageDigest::Nginx->new(http => <<'END', server => <<'END');
+image_resolver default {
+    engine kubernetes https://k;
+    engine docker unix:/d;
+}
+END
+location /a { image_digest golang engine=docker; }
+location /b { image_digest golang engine=kubernetes pod=$remote_addr; }
+location /c { image_digest golang engine=kubernetes pod=10.0.0.1; }
+location /d { image_digest golang engine=registry; }
+END
+    my ($status, $text) = $nginx->conf_test;
+
+    ok $status == 0 && $text !~ /\[(?!info|notice)\w+\]/, 'by their names'
+        or diag $text;
+};
+
+
+subtest 'a credential helper' => sub {
+    spit("$dir/helped.json", '{"credHelpers":{"ghcr.io":"secret-SECRET"}}');
+
+    for my $line ('registry ghcr.io', 'engine docker unix:/d') {
+        my $nginx = ImageDigest::Nginx->new(
+            http => "image_resolver default {\n"
+                    . "$line credentials=$dir/helped.json; # here\n}");
+        my ($status, $text) = $nginx->conf_test;
+        my @conf = lines($nginx->dir . '/nginx.conf');
+        my ($at) = grep { $conf[$_ - 1] =~ /# here/ } 1 .. @conf;
+
+        is $status, 0, $line;
+        is_deeply [$text =~ /\[warn\] (?:\d+#\d+: )?(.*)/g],
+            ["\"$dir/helped.json\" names a credential helper, which is never "
+             . 'run (docs/credentials.md): let a timer write what it says into '
+             . 'the file in ' . $nginx->dir . "/nginx.conf:$at"],
+            '... says once that it is never run';
+        unlike $text, qr/SECRET/, '... and nothing of the file';
     }
 };
 
@@ -340,6 +416,40 @@ END
 
     is +ask($nginx, '/')->[2], by_tag('docker.io/library/a:1', 'only', 'x'),
         'is used';
+};
+
+
+# seen in the tag key of an engine that tells of one host
+
+subtest 'node' => sub {
+    my $nginx = ImageDigest::Nginx->start(
+        http => $up . <<'END', server => <<'END');
+image_resolver default { engine docker unix:@DIR@/none.sock pull=never; }
+image_resolver named {
+    engine docker unix:@DIR@/none.sock pull=never;
+    node Host-1.test;
+}
+image_digest_fallback tag window=off;
+image_digest_key x;
+END
+location /default {
+    image_digest  a:1 engine=docker resolver=default;
+    proxy_pass    http://unix:@DIR@/up.sock:;
+}
+
+location /named {
+    image_digest  a:1 engine=docker resolver=named;
+    proxy_pass    http://unix:@DIR@/up.sock:;
+}
+END
+
+    for (['default', lc hostname()], ['named', 'Host-1.test']) {
+        my ($name, $node) = @$_;
+
+        is +ask($nginx, "/$name")->[2],
+            tag_key('docker.io/library/a:1', resolver => $name, window => '',
+                    engine => "docker\@$node"), "$name: $node";
+    }
 };
 
 

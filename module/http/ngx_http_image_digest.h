@@ -15,7 +15,13 @@
 
 
 /* spans are in microseconds, as below http/ */
-#define NGX_HTTP_IMAGE_SECOND  ((int64_t) 1000000)
+#define NGX_HTTP_IMAGE_SECOND   ((int64_t) 1000000)
+
+/* what is known of a pod's address is used no longer */
+#define NGX_HTTP_IMAGE_POD_TTL  (5 * NGX_HTTP_IMAGE_SECOND)
+
+/* room for the text of an address, with a NUL */
+#define NGX_HTTP_IMAGE_ADDRESS  (NGX_INET6_ADDRSTRLEN + 1)
 
 
 typedef enum {
@@ -45,6 +51,7 @@ typedef struct {
     ngx_http_complex_value_t   *reference;
     ngx_http_complex_value_t   *engine;        /* NULL: "registry" */
     ngx_http_complex_value_t   *platform;      /* NULL: none */
+    ngx_http_complex_value_t   *pod;           /* NULL: none */
     ngx_str_t                   resolver_name; /* empty: not written */
     ngx_image_resolver_t       *resolver;
 
@@ -110,6 +117,7 @@ typedef struct {
     image_platform_t            platform;
     ngx_image_question_t        question;
     ngx_str_t                   engine;
+    ngx_str_t                   pod;
 
     image_str_t                *parts;         /* of the key */
     ngx_uint_t                  nparts;
@@ -127,12 +135,23 @@ typedef struct {
     ngx_str_t                   method;        /* the client's own */
     unsigned                    read:1;
     unsigned                    pinned:1;
+    unsigned                    podless:1;     /* "pod=" gives no address */
     unsigned                    passed:1;      /* a write */
     unsigned                    dropped:1;     /* a write */
 } ngx_http_image_decision_t;
 
 
 extern ngx_module_t  ngx_http_image_digest_module;
+
+
+/* "image_digest", ngx_http_image_digest_set.c */
+
+char *ngx_http_image_digest_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* what it names may be written after it, so it is found when all is read */
+char *ngx_http_image_digest_merge_image(ngx_conf_t *cf,
+    ngx_http_image_digest_loc_conf_t *conf);
 
 
 /* configuration, ngx_http_image_resolver.c */
@@ -144,11 +163,21 @@ ngx_image_resolver_t *ngx_http_image_resolver_default(ngx_conf_t *cf,
 ngx_image_resolver_t *ngx_http_image_resolver_find(
     ngx_http_image_digest_main_conf_t *imcf, ngx_str_t *name);
 
-/* "redis" and "registry" in it, with a file of their own each */
+/* "redis", "registry" and "engine" in it, with a file of their own each */
 char *ngx_http_image_resolver_redis(ngx_conf_t *cf,
     ngx_image_resolver_t *resolver);
 char *ngx_http_image_resolver_registry(ngx_conf_t *cf,
     ngx_image_resolver_t *resolver);
+char *ngx_http_image_resolver_engine(ngx_conf_t *cf,
+    ngx_image_resolver_t *resolver);
+
+/* the engine of that name, or NULL */
+ngx_image_engine_t *ngx_http_image_resolver_engine_find(
+    ngx_image_resolver_t *resolver, ngx_str_t *name);
+
+/* constant "engine=" and "pod=", once the resolver is known */
+char *ngx_http_image_resolver_engine_check(ngx_conf_t *cf,
+    ngx_http_image_digest_t *image);
 
 
 /* what directives have in common, ngx_http_image_conf.c */
@@ -164,8 +193,23 @@ ngx_flag_t ngx_http_image_conf_parameter(ngx_str_t *arg, const char *name,
 char *ngx_http_image_conf_invalid(ngx_conf_t *cf, ngx_str_t *arg,
     const char *instead);
 
+/* the same of a parameter, whose value may be a secret: "name=" alone */
+char *ngx_http_image_conf_unknown(ngx_conf_t *cf, ngx_str_t *arg,
+    const char *instead);
+
+/* "a", "b" WORD "c" of ngx_str_t, for a sentence; NUL-terminated, or NULL */
+u_char *ngx_http_image_conf_list(ngx_conf_t *cf, ngx_array_t *names,
+    const char *word);
+
+/* letters, digits, ".", "_" and "-"? */
+ngx_flag_t ngx_http_image_conf_name(ngx_str_t *name);
+
 /* a host name, an IPv4 address, or an IPv6 address in brackets? */
 ngx_flag_t ngx_http_image_conf_host(ngx_str_t *host);
+
+/* a value that may hold variables, or NULL */
+ngx_http_complex_value_t *ngx_http_image_conf_compile(ngx_conf_t *cf,
+    ngx_str_t *value);
 
 /* a NUL-terminated copy, or NULL */
 u_char *ngx_http_image_conf_copy(ngx_conf_t *cf, ngx_str_t *value);
@@ -173,6 +217,34 @@ u_char *ngx_http_image_conf_copy(ngx_conf_t *cf, ngx_str_t *value);
 /* a whole file of at most 1 MiB; says what is wrong with it */
 char *ngx_http_image_conf_read(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *content);
+
+/* a file with secrets; says what is wrong with it, and returns NULL */
+ngx_image_file_t *ngx_http_image_conf_file(ngx_conf_t *cf, ngx_str_t *arg,
+    ngx_str_t *name, ngx_image_file_type_t *type);
+
+/*
+ * "http[s]://host[:port][/path]", without a user, query or fragment, taken
+ * apart in place; says nothing.  NGX_OK, NGX_DECLINED: it is none.
+ */
+ngx_int_t ngx_http_image_conf_url(ngx_str_t *url, ngx_str_t *host,
+    ngx_str_t *authority, ngx_str_t *path);
+
+/* "localhost", a name under it, or an address that connects to this host? */
+ngx_flag_t ngx_http_image_conf_loopback(ngx_str_t *host);
+
+
+/* TLS parameters of "registry" and "engine", ngx_http_image_conf_tls.c */
+
+/*
+ * "ca=", "certificate=" and "key=": reads the file.  NGX_CONF_OK, and *taken
+ * tells whether it was one of them.
+ */
+char *ngx_http_image_conf_tls(ngx_conf_t *cf, ngx_str_t *arg,
+    ngx_image_fetch_tls_t *tls, ngx_flag_t *taken);
+
+/* what does not go together; *subject is set to the certificate's, or empty */
+char *ngx_http_image_conf_tls_check(ngx_conf_t *cf, ngx_str_t *arg,
+    ngx_image_fetch_tls_t *tls, ngx_str_t *subject);
 
 
 /* the request, ngx_http_image_digest_handler.c */
@@ -185,6 +257,31 @@ ngx_http_image_decision_t *ngx_http_image_digest_decision(
 
 /* 64 hex digits that match nothing */
 void ngx_http_image_digest_random_key(u_char *key);
+
+
+/* what it asks, ngx_http_image_digest_evaluate.c */
+
+/*
+ * The client's own method: error_page makes a GET of it.  NGX_OK;
+ * NGX_DECLINED: it has its answer.
+ */
+ngx_int_t ngx_http_image_digest_method(ngx_http_image_decision_t *d);
+ngx_flag_t ngx_http_image_digest_is(ngx_http_image_decision_t *d,
+    const char *method);
+
+/* NGX_OK; NGX_DECLINED: the request is invalid; NGX_ERROR */
+ngx_int_t ngx_http_image_digest_evaluate(ngx_http_request_t *r,
+    ngx_http_image_decision_t *d);
+
+/* the same of reference, platform, engine and pod alone */
+ngx_int_t ngx_http_image_digest_evaluate_image(ngx_http_request_t *r,
+    ngx_http_image_decision_t *d);
+
+/*
+ * One text for an IP address, into NGX_HTTP_IMAGE_ADDRESS bytes; its length,
+ * or 0: it is none.
+ */
+size_t ngx_http_image_digest_address(ngx_str_t *value, u_char *text);
 
 
 /* access control, ngx_http_image_digest_access.c */

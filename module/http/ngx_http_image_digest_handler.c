@@ -10,8 +10,8 @@
 
 static ngx_int_t ngx_http_image_digest_foreign(ngx_http_request_t *r,
     ngx_http_image_digest_loc_conf_t *ilcf, ngx_http_image_decision_t **d);
-static ngx_flag_t ngx_http_image_digest_is_platform(
-    ngx_http_image_decision_t *d, ngx_str_t *text);
+static ngx_flag_t ngx_http_image_digest_is_same(ngx_http_image_decision_t *a,
+    ngx_http_image_decision_t *b);
 static ngx_http_image_decision_t *ngx_http_image_digest_create(
     ngx_http_request_t *r, ngx_http_image_digest_loc_conf_t *ilcf);
 static void ngx_http_image_digest_keep(void *data);
@@ -19,23 +19,12 @@ static void ngx_http_image_digest_cleanup(void *data);
 
 static ngx_int_t ngx_http_image_digest_begin(ngx_http_request_t *r,
     ngx_http_image_decision_t *d);
-static ngx_int_t ngx_http_image_digest_method(ngx_http_image_decision_t *d);
-static ngx_flag_t ngx_http_image_digest_is(ngx_http_image_decision_t *d,
-    const char *method);
-static ngx_int_t ngx_http_image_digest_evaluate(ngx_http_request_t *r,
-    ngx_http_image_decision_t *d);
-static ngx_int_t ngx_http_image_digest_evaluate_key(ngx_http_request_t *r,
-    ngx_http_image_decision_t *d);
-static ngx_int_t ngx_http_image_digest_evaluate_ttl(ngx_http_request_t *r,
-    ngx_http_image_decision_t *d);
 static ngx_int_t ngx_http_image_digest_ask(ngx_http_request_t *r,
     ngx_http_image_decision_t *d);
 static ngx_int_t ngx_http_image_digest_suspend(ngx_http_request_t *r,
     ngx_http_image_decision_t *d);
 static void ngx_http_image_digest_resume(ngx_image_waiter_t *w);
 
-static ngx_int_t ngx_http_image_digest_invalid(ngx_http_image_decision_t *d,
-    image_reason_e reason, const char *error);
 static void ngx_http_image_digest_fail(ngx_http_image_decision_t *d);
 static ngx_int_t ngx_http_image_digest_answered(ngx_http_image_decision_t *d);
 static ngx_int_t ngx_http_image_digest_decide(ngx_http_image_decision_t *d);
@@ -166,39 +155,34 @@ ngx_http_image_digest_random_key(u_char *key)
 
 /*
  * A subrequest finds the decision of its client's request; but should it name
- * another image or platform, such as one part of a page beside another, the
- * key of that one would be a false hit.  So it gets a decision of its own: no
- * digest, and a key that matches nothing.
+ * another image, platform, engine or pod, such as one part of a page beside
+ * another, the key of that one would be a false hit.  So it gets a decision of
+ * its own: no digest, and a key that matches nothing.
  */
 
 static ngx_int_t
 ngx_http_image_digest_foreign(ngx_http_request_t *r,
     ngx_http_image_digest_loc_conf_t *ilcf, ngx_http_image_decision_t **d)
 {
-    ngx_str_t                   value, platform;
-    image_reference_t           reference;
+    ngx_int_t                   rc;
     ngx_http_image_decision_t  *own;
 
-    ngx_str_null(&platform);
-
-    if (ngx_http_complex_value(r, ilcf->image->reference, &value) != NGX_OK
-        || (ilcf->image->platform
-            && ngx_http_complex_value(r, ilcf->image->platform, &platform)
-               != NGX_OK))
-    {
+    own = ngx_pcalloc(r->main->pool, sizeof(ngx_http_image_decision_t));
+    if (own == NULL) {
         return NGX_ERROR;
     }
 
-    if (image_reference_parse(&reference, value.data, value.len) != NULL
-        || (reference.len == (*d)->reference.len
-            && ngx_memcmp(reference.text, (*d)->reference.text,
-                          reference.len)
-               == 0
-            && ngx_http_image_digest_is_platform(*d, &platform)
-            && image_reference_is_pinned(&reference) == (*d)->pinned
-            && (!(*d)->pinned
-                || image_digest_equal(&reference.digest,
-                                      &(*d)->reference.digest))))
+    own->main = r->main;
+    own->conf = ilcf;
+
+    rc = ngx_http_image_digest_evaluate_image(r, own);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_OK ? ngx_http_image_digest_is_same(own, *d)
+                     : own->waiter.reason == IMAGE_INVALID_REFERENCE)
     {
         return NGX_OK;
     }
@@ -207,15 +191,6 @@ ngx_http_image_digest_foreign(ngx_http_request_t *r,
                   "a subrequest names another image than the one that was "
                   "resolved for this request, and gets no digest: one request "
                   "is about one image");
-
-    own = ngx_pcalloc(r->pool, sizeof(ngx_http_image_decision_t));
-    if (own == NULL) {
-        return NGX_ERROR;
-    }
-
-    own->main = r->main;
-    own->conf = ilcf;
-    image_reference_copy(&own->reference, &reference);
 
     ngx_http_image_digest_fail(own);
     ngx_http_set_ctx(r, own, ngx_http_image_digest_module);
@@ -227,21 +202,27 @@ ngx_http_image_digest_foreign(ngx_http_request_t *r,
 
 
 static ngx_flag_t
-ngx_http_image_digest_is_platform(ngx_http_image_decision_t *d,
-    ngx_str_t *text)
+ngx_http_image_digest_is_same(ngx_http_image_decision_t *a,
+    ngx_http_image_decision_t *b)
 {
-    image_platform_t  platform;
-
-    platform.len = 0;
-
-    if (text->len
-        && image_platform_parse(&platform, text->data, text->len) != NULL)
-    {
-        return 0;
-    }
-
-    return platform.len == d->platform.len
-           && ngx_memcmp(platform.text, d->platform.text, platform.len) == 0;
+    return a->conf->image->resolver == b->conf->image->resolver
+           && a->reference.len == b->reference.len
+           && ngx_memcmp(a->reference.text, b->reference.text,
+                         a->reference.len)
+              == 0
+           && a->platform.len == b->platform.len
+           && ngx_memcmp(a->platform.text, b->platform.text, a->platform.len)
+              == 0
+           && a->engine.len == b->engine.len
+           && ngx_memcmp(a->engine.data, b->engine.data, a->engine.len) == 0
+           && a->podless == b->podless
+           && a->pod.len == b->pod.len
+           && (a->pod.len == 0
+               || ngx_memcmp(a->pod.data, b->pod.data, a->pod.len) == 0)
+           && a->pinned == b->pinned
+           && (!a->pinned
+               || image_digest_equal(&a->reference.digest,
+                                     &b->reference.digest));
 }
 
 
@@ -330,188 +311,6 @@ ngx_http_image_digest_begin(ngx_http_request_t *r,
 }
 
 
-/* the client's own method: error_page makes a GET of it */
-
-static ngx_int_t
-ngx_http_image_digest_method(ngx_http_image_decision_t *d)
-{
-    u_char     *p, *last;
-    ngx_str_t  *line;
-
-    line = &d->main->request_line;
-    last = line->data + line->len;
-
-    for (p = line->data; p < last && *p != ' '; p++) { /* void */ }
-
-    d->method.data = line->data;
-    d->method.len = p - line->data;
-
-    d->read = ngx_http_image_digest_is(d, "GET")
-              || ngx_http_image_digest_is(d, "HEAD")
-              || ngx_http_image_digest_is(d, "OPTIONS")
-              || ngx_http_image_digest_is(d, "PROPFIND");
-
-    if (ngx_http_image_digest_is(d, "COPY")
-        || ngx_http_image_digest_is(d, "MOVE"))
-    {
-        /* their destination escapes the key */
-
-        d->answer = NGX_HTTP_NOT_ALLOWED;
-
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_flag_t
-ngx_http_image_digest_is(ngx_http_image_decision_t *d, const char *method)
-{
-    return d->method.len == ngx_strlen(method)
-           && ngx_strncmp(d->method.data, method, d->method.len) == 0;
-}
-
-
-/* NGX_OK; NGX_DECLINED: the request is invalid; NGX_ERROR */
-
-static ngx_int_t
-ngx_http_image_digest_evaluate(ngx_http_request_t *r,
-    ngx_http_image_decision_t *d)
-{
-    ngx_str_t                 value;
-    const char               *error;
-    ngx_http_image_digest_t  *image;
-
-    image = d->conf->image;
-
-    if (ngx_http_complex_value(r, image->reference, &value) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    error = image_reference_parse(&d->reference, value.data, value.len);
-
-    if (error) {
-        return ngx_http_image_digest_invalid(d, IMAGE_INVALID_REFERENCE,
-                                             error);
-    }
-
-    d->pinned = image_reference_is_pinned(&d->reference);
-
-    if (image->platform) {
-
-        if (ngx_http_complex_value(r, image->platform, &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        error = image_platform_parse(&d->platform, value.data, value.len);
-
-        if (error) {
-            return ngx_http_image_digest_invalid(d, IMAGE_INVALID_PLATFORM,
-                                                 error);
-        }
-    }
-
-    d->engine = ngx_image_registry_engine.name;
-
-    if (image->engine) {
-
-        if (ngx_http_complex_value(r, image->engine, &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        if (value.len) {
-            d->engine = value;
-        }
-    }
-
-    if (ngx_http_image_digest_evaluate_ttl(r, d) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_image_digest_evaluate_key(r, d);
-}
-
-
-static ngx_int_t
-ngx_http_image_digest_evaluate_key(ngx_http_request_t *r,
-    ngx_http_image_decision_t *d)
-{
-    ngx_str_t                  value;
-    ngx_uint_t                 i, empty;
-    ngx_http_complex_value_t  *parts;
-
-    parts = d->conf->key->elts;
-
-    d->nparts = d->conf->key->nelts;
-    d->parts = ngx_palloc(d->main->pool, d->nparts * sizeof(image_str_t));
-    if (d->parts == NULL) {
-        return NGX_ERROR;
-    }
-
-    empty = 1;
-
-    for (i = 0; i < d->nparts; i++) {
-
-        if (ngx_http_complex_value(r, &parts[i], &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        d->parts[i].len = value.len;
-        d->parts[i].data = value.data;
-
-        if (value.len) {
-            empty = 0;
-        }
-    }
-
-    if (empty) {
-        return ngx_http_image_digest_invalid(d, IMAGE_EMPTY_KEY,
-                                             "every part of it is empty");
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_image_digest_evaluate_ttl(ngx_http_request_t *r,
-    ngx_http_image_decision_t *d)
-{
-    int64_t                            ttl;
-    ngx_str_t                          value;
-    ngx_http_image_digest_loc_conf_t  *ilcf;
-
-    ilcf = d->conf;
-    ttl = ilcf->ttl_constant;
-
-    if (ilcf->ttl) {
-
-        if (ngx_http_complex_value(r, ilcf->ttl, &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        if (value.len) {
-            ttl = ngx_http_image_conf_time(&value);
-
-            if (ttl == NGX_ERROR) {
-                ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                              "image digest: the TTL is no time, the smallest "
-                              "that is allowed is used");
-                ttl = 0;
-            }
-        }
-    }
-
-    ttl = ngx_max(ttl, ilcf->ttl_min);
-    ttl = ngx_min(ttl, ilcf->ttl_max);
-
-    d->ttl = ngx_min(ttl, ilcf->image->resolver->retention);
-
-    return NGX_OK;
-}
-
-
 /* NGX_OK: there is an answer; NGX_AGAIN: it will come; NGX_ERROR */
 
 static ngx_int_t
@@ -537,22 +336,21 @@ ngx_http_image_digest_ask(ngx_http_request_t *r, ngx_http_image_decision_t *d)
 
     refused = IMAGE_OK;
 
-    question->engine = &ngx_image_registry_engine;
+    question->engine = ngx_http_image_resolver_engine_find(resolver,
+                                                           &d->engine);
 
-    if (d->engine.len != question->engine->name.len
-        || ngx_strncmp(d->engine.data, question->engine->name.data,
-                       d->engine.len)
-           != 0)
-    {
+    question->registry = ngx_image_registry_find(resolver->registries,
+                                                 d->reference.domain.data,
+                                                 d->reference.domain.len);
+
+    if (question->engine == NULL) {
         refused = IMAGE_ENGINE_UNKNOWN;
 
-    } else {
-        question->registry = ngx_image_registry_find(resolver->registries,
-                                                     d->reference.domain.data,
-                                                     d->reference.domain.len);
-        if (question->registry == NULL) {
-            refused = IMAGE_REGISTRY_NOT_ALLOWED;
-        }
+    } else if (question->registry == NULL
+               && (question->engine->type->flags
+                   & NGX_IMAGE_ENGINE_REGISTRIES))
+    {
+        refused = IMAGE_REGISTRY_NOT_ALLOWED;
     }
 
     if (refused != IMAGE_OK) {
@@ -566,14 +364,29 @@ ngx_http_image_digest_ask(ngx_http_request_t *r, ngx_http_image_decision_t *d)
     question->reference = &d->reference;
     question->platform = &d->platform;
 
+    w->ttl = d->ttl;
+
+    if (question->engine->type->flags & NGX_IMAGE_ENGINE_PODS) {
+
+        if (d->podless) {
+            w->reason = IMAGE_NOT_FOUND;
+            return NGX_OK;
+        }
+
+        /* an address is used again by another pod */
+
+        if (d->pod.len) {
+            question->pod = d->pod;
+            w->ttl = ngx_min(w->ttl, NGX_HTTP_IMAGE_POD_TTL);
+        }
+    }
+
     if (ngx_image_lookup_identify(question, d->main->pool) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    w->ttl = d->ttl;
-
     if (!d->read && ilcf->writes == NGX_HTTP_IMAGE_WRITES_SETTLED) {
-        w->ttl = ngx_min(d->ttl, ilcf->fresh);
+        w->ttl = ngx_min(w->ttl, ilcf->fresh);
     }
 
     w->timeout = ilcf->timeout;
@@ -683,18 +496,6 @@ ngx_http_image_digest_resume(ngx_image_waiter_t *w)
     }
 
     ngx_http_run_posted_requests(c);
-}
-
-
-static ngx_int_t
-ngx_http_image_digest_invalid(ngx_http_image_decision_t *d,
-    image_reason_e reason, const char *error)
-{
-    d->waiter.reason = reason;
-    d->error = error;
-    d->answer = NGX_HTTP_BAD_REQUEST;
-
-    return NGX_DECLINED;
 }
 
 
@@ -842,9 +643,11 @@ static ngx_int_t
 ngx_http_image_digest_make_key(ngx_http_image_decision_t *d,
     ngx_flag_t *matches)
 {
-    int          rc;
-    u_char       window[2 * NGX_INT64_LEN + 1];
-    image_key_t  key;
+    int                    rc;
+    u_char                 window[2 * NGX_INT64_LEN + 1], *p;
+    image_key_t            key;
+    ngx_image_engine_t    *engine;
+    ngx_image_resolver_t  *resolver;
 
     *matches = 1;
 
@@ -875,10 +678,27 @@ ngx_http_image_digest_make_key(ngx_http_image_decision_t *d,
         }
     }
 
-    key.resolver.data = d->conf->image->resolver->name.data;
-    key.resolver.len = d->conf->image->resolver->name.len;
+    resolver = d->conf->image->resolver;
+    engine = d->question.engine;
+
+    key.resolver.data = resolver->name.data;
+    key.resolver.len = resolver->name.len;
     key.engine.data = d->engine.data;
     key.engine.len = d->engine.len;
+
+    if (engine && engine->local) {
+        key.engine.len = engine->name.len + 1 + resolver->node.len;
+
+        p = ngx_pnalloc(d->main->pool, key.engine.len);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        key.engine.data = p;
+
+        ngx_sprintf(p, "%V@%V", &engine->name, &resolver->node);
+    }
+
     key.reference.data = d->reference.text;
     key.reference.len = d->reference.len;
 

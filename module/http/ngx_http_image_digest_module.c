@@ -16,13 +16,9 @@ static char *ngx_http_image_digest_merge_loc_conf(ngx_conf_t *cf,
     void *parent, void *child);
 static char *ngx_http_image_digest_merge_key(ngx_conf_t *cf,
     ngx_http_image_digest_loc_conf_t *conf);
-static char *ngx_http_image_digest_merge_image(ngx_conf_t *cf,
-    ngx_http_image_digest_loc_conf_t *conf);
 static char *ngx_http_image_digest_merge_spans(ngx_conf_t *cf,
     ngx_http_image_digest_loc_conf_t *conf);
 
-static char *ngx_http_image_digest(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 static char *ngx_http_image_digest_ttl(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_image_digest_key(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -33,8 +29,6 @@ static char *ngx_http_image_digest_fallback(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_image_digest_writes(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static ngx_http_complex_value_t *ngx_http_image_digest_compile(
-    ngx_conf_t *cf, ngx_str_t *value);
 static char *ngx_http_image_digest_time(ngx_conf_t *cf, ngx_str_t *directive,
     ngx_str_t *value, int64_t *span);
 
@@ -54,7 +48,7 @@ static ngx_command_t  ngx_http_image_digest_commands[] = {
     { ngx_string("image_digest"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
                         |NGX_HTTP_LIF_CONF|NGX_CONF_1MORE,
-      ngx_http_image_digest,
+      ngx_http_image_digest_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -305,78 +299,13 @@ ngx_http_image_digest_merge_key(ngx_conf_t *cf,
     }
 
     part = ngx_array_push(conf->key);
-    cv = ngx_http_image_digest_compile(cf, &uri);
+    cv = ngx_http_image_conf_compile(cf, &uri);
 
     if (part == NULL || cv == NULL) {
         return NGX_CONF_ERROR;
     }
 
     *part = *cv;
-
-    return NGX_CONF_OK;
-}
-
-
-/* what "image_digest" names may be written after it, so it is found here */
-
-static char *
-ngx_http_image_digest_merge_image(ngx_conf_t *cf,
-    ngx_http_image_digest_loc_conf_t *conf)
-{
-    ngx_http_image_digest_t            *image;
-    ngx_http_image_digest_main_conf_t  *imcf;
-
-    image = conf->image;
-
-    if (image->resolver) {
-        return NGX_CONF_OK;
-    }
-
-    imcf = ngx_http_conf_get_module_main_conf(cf,
-                                              ngx_http_image_digest_module);
-
-    /* where none is written there is a "default", also by its name */
-
-    if (imcf->resolvers.nelts == 0
-        && (image->resolver_name.len == 0
-            || ngx_strcmp(image->resolver_name.data, "default") == 0))
-    {
-        image->resolver = ngx_http_image_resolver_default(cf, imcf);
-
-        return image->resolver ? NGX_CONF_OK : NGX_CONF_ERROR;
-    }
-
-    if (image->resolver_name.len) {
-        image->resolver = ngx_http_image_resolver_find(imcf,
-                                                       &image->resolver_name);
-        if (image->resolver == NULL) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "unknown image resolver \"%V\": write "
-                          "\"image_resolver %V { ... }\" in \"http\" in %V:%ui",
-                          &image->resolver_name, &image->resolver_name,
-                          &image->file, image->line);
-            return NGX_CONF_ERROR;
-        }
-
-        return NGX_CONF_OK;
-    }
-
-    if (imcf->resolvers.nelts == 1) {
-        image->resolver = *(ngx_image_resolver_t **) imcf->resolvers.elts;
-
-        return NGX_CONF_OK;
-    }
-
-    image->resolver = ngx_http_image_resolver_find(imcf, NULL);
-
-    if (image->resolver == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"image_digest\" has several image resolvers to choose "
-                      "from and none is named \"default\": add "
-                      "\"resolver=NAME\" in %V:%ui",
-                      &image->file, image->line);
-        return NGX_CONF_ERROR;
-    }
 
     return NGX_CONF_OK;
 }
@@ -428,158 +357,6 @@ ngx_http_image_digest_merge_spans(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_image_digest(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_image_digest_loc_conf_t *ilcf = conf;
-
-    ngx_str_t                 *value, v;
-    ngx_uint_t                 i;
-    image_platform_t           platform;
-    const char                *error;
-    ngx_http_image_digest_t   *image;
-
-    if (ilcf->enable != NGX_CONF_UNSET) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_strcmp(value[1].data, "off") == 0) {
-
-        if (cf->args->nelts > 2) {
-            return ngx_http_image_conf_invalid(cf, &value[2],
-                                               "\"image_digest off;\" alone");
-        }
-
-        ilcf->enable = 0;
-        return NGX_CONF_OK;
-    }
-
-    image = ngx_pcalloc(cf->pool, sizeof(ngx_http_image_digest_t));
-    if (image == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    image->file = cf->conf_file->file.name;
-    image->line = cf->conf_file->line;
-
-    ilcf->enable = 1;
-    ilcf->image = image;
-
-    if (value[1].len == 0) {
-        return "has an empty reference: write a variable, such as "
-               "\"image_digest $image;\", or \"image_digest off;\"";
-    }
-
-    image->reference = ngx_http_image_digest_compile(cf, &value[1]);
-    if (image->reference == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (image->reference->lengths == NULL) {
-        image_reference_t  reference;
-
-        error = image_reference_parse(&reference, value[1].data,
-                                      value[1].len);
-        if (error) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid image reference \"%V\", %s: write one "
-                               "such as \"golang:1.22\", or a variable",
-                               &value[1], error);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    for (i = 2; i < cf->args->nelts; i++) {
-
-        if (ngx_http_image_conf_parameter(&value[i], "resolver=", &v)) {
-
-            if (image->resolver_name.len) {
-                goto duplicate;
-            }
-
-            if (v.len == 0 || ngx_http_script_variables_count(&v)) {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "invalid \"%V\": write the name of an "
-                                   "\"image_resolver\", without variables",
-                                   &value[i]);
-                return NGX_CONF_ERROR;
-            }
-
-            image->resolver_name = v;
-            continue;
-        }
-
-        if (ngx_http_image_conf_parameter(&value[i], "engine=", &v)) {
-
-            if (image->engine) {
-                goto duplicate;
-            }
-
-            image->engine = ngx_http_image_digest_compile(cf, &v);
-            if (image->engine == NULL) {
-                return NGX_CONF_ERROR;
-            }
-
-            if (image->engine->lengths == NULL
-                && (v.len != ngx_image_registry_engine.name.len
-                    || ngx_strncmp(v.data,
-                                   ngx_image_registry_engine.name.data, v.len)
-                       != 0))
-            {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "unknown engine \"%V\": write "
-                                   "\"engine=registry\"", &v);
-                return NGX_CONF_ERROR;
-            }
-
-            continue;
-        }
-
-        if (ngx_http_image_conf_parameter(&value[i], "platform=", &v)) {
-
-            if (image->platform) {
-                goto duplicate;
-            }
-
-            image->platform = ngx_http_image_digest_compile(cf, &v);
-            if (image->platform == NULL) {
-                return NGX_CONF_ERROR;
-            }
-
-            if (image->platform->lengths == NULL) {
-                error = image_platform_parse(&platform, v.data, v.len);
-
-                if (error) {
-                    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                       "invalid platform \"%V\", %s: write "
-                                       "one such as \"platform=linux/amd64\"",
-                                       &v, error);
-                    return NGX_CONF_ERROR;
-                }
-            }
-
-            continue;
-        }
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\" of \"image_digest\": "
-                           "write \"resolver=NAME\", \"engine=NAME\" or "
-                           "\"platform=OS/ARCH\"", &value[i]);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-
-duplicate:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "duplicate parameter \"%V\": write it once", &value[i]);
-    return NGX_CONF_ERROR;
-}
-
-
-static char *
 ngx_http_image_digest_ttl(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_image_digest_loc_conf_t *ilcf = conf;
@@ -598,7 +375,7 @@ ngx_http_image_digest_ttl(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    cv = ngx_http_image_digest_compile(cf, &value[1]);
+    cv = ngx_http_image_conf_compile(cf, &value[1]);
     if (cv == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -687,7 +464,7 @@ ngx_http_image_digest_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
         part = ngx_array_push(ilcf->key);
-        cv = ngx_http_image_digest_compile(cf, &value[i]);
+        cv = ngx_http_image_conf_compile(cf, &value[i]);
 
         if (part == NULL || cv == NULL) {
             return NGX_CONF_ERROR;
@@ -845,27 +622,6 @@ ngx_http_image_digest_writes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return ngx_http_image_digest_time(cf, &value[0], &v, &ilcf->fresh);
-}
-
-
-static ngx_http_complex_value_t *
-ngx_http_image_digest_compile(ngx_conf_t *cf, ngx_str_t *value)
-{
-    ngx_http_complex_value_t          *cv;
-    ngx_http_compile_complex_value_t   ccv;
-
-    cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (cv == NULL) {
-        return NULL;
-    }
-
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = value;
-    ccv.complex_value = cv;
-
-    return (ngx_http_compile_complex_value(&ccv) == NGX_OK) ? cv : NULL;
 }
 
 

@@ -7,14 +7,15 @@
 #include <ngx_http_image_digest.h>
 
 
-#define NGX_HTTP_IMAGE_ZONE  (8 * 1024 * 1024)
+#define NGX_HTTP_IMAGE_ZONE          (8 * 1024 * 1024)
+#define NGX_HTTP_IMAGE_PULL_TIMEOUT  (5 * 60 * 1000)     /* milliseconds */
 
 
 typedef char *(*ngx_http_image_resolver_pt)(ngx_conf_t *cf,
     ngx_image_resolver_t *resolver);
 
 
-/* a directive of the block; "redis" and "registry" take parameters */
+/* a directive of the block */
 
 typedef struct {
     ngx_str_t                    name;
@@ -48,8 +49,16 @@ static char *ngx_http_image_resolver_refresh(ngx_conf_t *cf,
     ngx_image_resolver_t *resolver);
 static char *ngx_http_image_resolver_timeout(ngx_conf_t *cf,
     ngx_image_resolver_t *resolver);
+static char *ngx_http_image_resolver_pull_timeout(ngx_conf_t *cf,
+    ngx_image_resolver_t *resolver);
 static char *ngx_http_image_resolver_connections(ngx_conf_t *cf,
     ngx_image_resolver_t *resolver);
+static char *ngx_http_image_resolver_proxy(ngx_conf_t *cf,
+    ngx_image_resolver_t *resolver);
+static char *ngx_http_image_resolver_proxy_invalid(ngx_conf_t *cf);
+static char *ngx_http_image_resolver_node(ngx_conf_t *cf,
+    ngx_image_resolver_t *resolver);
+static char *ngx_http_image_resolver_msec(ngx_conf_t *cf, ngx_msec_t *msec);
 static char *ngx_http_image_resolver_time(ngx_conf_t *cf, int64_t *span);
 
 
@@ -58,11 +67,15 @@ static ngx_http_image_resolver_command_t  ngx_http_image_resolver_commands[] = {
     { ngx_string("zone"), ngx_http_image_resolver_zone, 1, 0 },
     { ngx_string("redis"), ngx_http_image_resolver_redis, 0, 0 },
     { ngx_string("registry"), ngx_http_image_resolver_registry, 0, 1 },
+    { ngx_string("engine"), ngx_http_image_resolver_engine, 0, 1 },
     { ngx_string("retention"), ngx_http_image_resolver_retention, 1, 0 },
     { ngx_string("negative_ttl"), ngx_http_image_resolver_negative_ttl, 1, 0 },
     { ngx_string("refresh"), ngx_http_image_resolver_refresh, 1, 0 },
     { ngx_string("timeout"), ngx_http_image_resolver_timeout, 1, 0 },
+    { ngx_string("pull_timeout"), ngx_http_image_resolver_pull_timeout, 1, 0 },
     { ngx_string("connections"), ngx_http_image_resolver_connections, 1, 0 },
+    { ngx_string("proxy"), ngx_http_image_resolver_proxy, 1, 0 },
+    { ngx_string("node"), ngx_http_image_resolver_node, 1, 0 },
 
     { ngx_null_string, NULL, 0, 0 }
 };
@@ -74,26 +87,13 @@ ngx_http_image_resolver_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_image_digest_main_conf_t *imcf = conf;
 
     char                           *rv;
-    u_char                         *p;
     ngx_str_t                      *value;
-    ngx_uint_t                      i;
     ngx_conf_t                      save;
     ngx_http_image_resolver_ctx_t   ctx;
 
     value = cf->args->elts;
 
-    for (i = 0; i < value[1].len; i++) {
-        p = &value[1].data[i];
-
-        if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z')
-              || (*p >= '0' && *p <= '9') || *p == '_' || *p == '-'
-              || *p == '.'))
-        {
-            break;
-        }
-    }
-
-    if (value[1].len == 0 || i < value[1].len) {
+    if (!ngx_http_image_conf_name(&value[1])) {
         return ngx_http_image_conf_invalid(cf, &value[1],
                    "a name of letters, digits, \".\", \"_\" and \"-\"");
     }
@@ -147,9 +147,11 @@ ngx_http_image_resolver_directive(ngx_conf_t *cf, ngx_command_t *dummy,
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "unknown directive \"%V\" in "
                                "\"image_resolver\": write \"zone\", "
-                               "\"redis\", \"registry\", \"retention\", "
-                               "\"negative_ttl\", \"refresh\", \"timeout\" or "
-                               "\"connections\"", &value[0]);
+                               "\"redis\", \"registry\", \"engine\", "
+                               "\"retention\", \"negative_ttl\", "
+                               "\"refresh\", \"timeout\", "
+                               "\"pull_timeout\", \"connections\", "
+                               "\"proxy\" or \"node\"", &value[0]);
             return NGX_CONF_ERROR;
         }
 
@@ -233,6 +235,7 @@ static ngx_image_resolver_t *
 ngx_http_image_resolver_create(ngx_conf_t *cf,
     ngx_http_image_digest_main_conf_t *imcf, ngx_str_t *name)
 {
+    ngx_image_engine_t    *engine;
     ngx_image_resolver_t  *resolver, **r;
 
     resolver = ngx_pcalloc(cf->pool, sizeof(ngx_image_resolver_t));
@@ -257,11 +260,35 @@ ngx_http_image_resolver_create(ngx_conf_t *cf,
     resolver->refresh = 80;
     resolver->timeout = 5000;
     resolver->connections = 32;
+    resolver->node = cf->cycle->hostname;
 
     resolver->registries = ngx_array_create(cf->pool, 4,
                                             sizeof(ngx_image_registry_t));
+    resolver->engines = ngx_array_create(cf->pool, 2,
+                                         sizeof(ngx_image_engine_t));
 
-    return resolver->registries ? resolver : NULL;
+    if (resolver->registries == NULL || resolver->engines == NULL) {
+        return NULL;
+    }
+
+    /* the first one is "registry", and needs no line */
+
+    engine = ngx_array_push(resolver->engines);
+    if (engine == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(engine, sizeof(ngx_image_engine_t));
+
+    engine->name = ngx_image_registry_engine.name;
+    engine->type = &ngx_image_registry_engine;
+    engine->registries = resolver->registries;
+
+    /* of all engines, until the block is complete */
+
+    engine->pull_timeout = NGX_HTTP_IMAGE_PULL_TIMEOUT;
+
+    return resolver;
 }
 
 
@@ -274,6 +301,7 @@ ngx_http_image_resolver_complete(ngx_conf_t *cf,
     size_t                    len;
     ngx_str_t                 name, source;
     ngx_uint_t                i;
+    ngx_image_engine_t       *engine;
     ngx_image_registry_t     *registry;
     ngx_image_shared_conf_t  *shared;
 
@@ -295,6 +323,12 @@ ngx_http_image_resolver_complete(ngx_conf_t *cf,
 
     for (i = 0; i < resolver->registries->nelts; i++) {
         ngx_queue_init(&registry[i].learnt);
+    }
+
+    engine = resolver->engines->elts;
+
+    for (i = 1; i < resolver->engines->nelts; i++) {
+        engine[i].pull_timeout = engine[0].pull_timeout;
     }
 
     len = sizeof("image_resolver:") - 1 + resolver->name.len;
@@ -439,15 +473,19 @@ static char *
 ngx_http_image_resolver_timeout(ngx_conf_t *cf,
     ngx_image_resolver_t *resolver)
 {
-    int64_t  span;
+    return ngx_http_image_resolver_msec(cf, &resolver->timeout);
+}
 
-    if (ngx_http_image_resolver_time(cf, &span) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
 
-    resolver->timeout = ngx_min(span / 1000, NGX_MAX_INT32_VALUE);
+static char *
+ngx_http_image_resolver_pull_timeout(ngx_conf_t *cf,
+    ngx_image_resolver_t *resolver)
+{
+    ngx_image_engine_t  *engine;
 
-    return NGX_CONF_OK;
+    engine = resolver->engines->elts;
+
+    return ngx_http_image_resolver_msec(cf, &engine->pull_timeout);
 }
 
 
@@ -468,6 +506,140 @@ ngx_http_image_resolver_connections(ngx_conf_t *cf,
     }
 
     resolver->connections = n;
+
+    return NGX_CONF_OK;
+}
+
+
+/* http[s]://[user[:password]@]host[:port], which libcurl is given */
+
+static char *
+ngx_http_image_resolver_proxy(ngx_conf_t *cf, ngx_image_resolver_t *resolver)
+{
+    u_char              *p, *at, *last;
+    ngx_str_t           *value, *proxy, rest, user, url, host, authority, path;
+    ngx_flag_t           tls;
+    ngx_image_engine_t  *engine;
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    tls = ngx_http_image_conf_parameter(&value[1], "https://", &rest);
+
+    if (!tls && !ngx_http_image_conf_parameter(&value[1], "http://", &rest)) {
+        return ngx_http_image_resolver_proxy_invalid(cf);
+    }
+
+    last = rest.data + rest.len;
+    user.data = rest.data;
+    user.len = 0;
+
+    /* what a password may hold is percent-encoded, so this is the only "@" */
+
+    at = ngx_strlchr(rest.data, last, '@');
+
+    if (at) {
+        user.len = at + 1 - rest.data;
+
+        if (user.len == 1 || rest.data[0] == ':') {
+            return ngx_http_image_resolver_proxy_invalid(cf);
+        }
+
+        for (p = user.data; p < at; p++) {
+            if (*p <= ' ' || *p >= 0x7f || ngx_strchr("/?#[]\\", *p)) {
+                return ngx_http_image_resolver_proxy_invalid(cf);
+            }
+        }
+
+        rest.data += user.len;
+        rest.len -= user.len;
+    }
+
+    url.len = (tls ? 8 : 7) + rest.len;
+    url.data = ngx_pnalloc(cf->pool, url.len);
+    if (url.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_sprintf(url.data, "%s%V", tls ? "https://" : "http://", &rest);
+
+    if (ngx_http_image_conf_url(&url, &host, &authority, &path) != NGX_OK
+        || path.len > 1)
+    {
+        return ngx_http_image_resolver_proxy_invalid(cf);
+    }
+
+    engine = resolver->engines->elts;
+    proxy = &engine->proxy;
+
+    /* libcurl's default for a proxy is another port than that of its scheme */
+
+    proxy->data = ngx_pnalloc(cf->pool, value[1].len + sizeof(":443"));
+    if (proxy->data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    p = ngx_sprintf(proxy->data, "%s%V%V", tls ? "https://" : "http://",
+                    &user, &authority);
+
+    if (authority.len == host.len) {
+        p = ngx_sprintf(p, "%s", tls ? ":443" : ":80");
+    }
+
+    *p = '\0';
+    proxy->len = p - proxy->data;
+
+    return NGX_CONF_OK;
+}
+
+
+/* the URL is not repeated: it may hold a password */
+
+static char *
+ngx_http_image_resolver_proxy_invalid(ngx_conf_t *cf)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid URL of \"proxy\": write \"off\", or "
+                       "\"http://host:port\" or \"https://host:port\", with "
+                       "\"user:password@\" before the host if it wants them, "
+                       "percent-encoded");
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_image_resolver_node(ngx_conf_t *cf, ngx_image_resolver_t *resolver)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (!ngx_http_image_conf_name(&value[1]) || value[1].len > 255) {
+        return ngx_http_image_conf_invalid(cf, &value[1],
+                   "a name of 1 to 255 letters, digits, \".\", \"_\" and "
+                   "\"-\"");
+    }
+
+    resolver->node = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_image_resolver_msec(ngx_conf_t *cf, ngx_msec_t *msec)
+{
+    int64_t  span;
+
+    if (ngx_http_image_resolver_time(cf, &span) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    *msec = ngx_min(span / 1000, NGX_MAX_INT32_VALUE);
 
     return NGX_CONF_OK;
 }

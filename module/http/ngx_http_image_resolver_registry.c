@@ -1,44 +1,31 @@
 /*
  * "registry" in an image_resolver: which registry may be asked, and with what.
- * Files are read here, by the master: a worker may not be let to.
  */
 
 #include <ngx_http_image_digest.h>
-
-#include <openssl/err.h>
-#include <openssl/pem.h>
-
-
-#define NGX_HTTP_IMAGE_PORT_ANY(port)                                        \
-    ((port).len == 1 && (port).data[0] == '*')
 
 
 static char *ngx_http_image_resolver_registry_host(ngx_conf_t *cf,
     ngx_image_registry_t *registry, ngx_str_t *host);
 static char *ngx_http_image_resolver_registry_endpoint(ngx_conf_t *cf,
     ngx_image_registry_t *registry, ngx_str_t *url);
+static char *ngx_http_image_resolver_registry_realm(ngx_conf_t *cf,
+    ngx_image_registry_t *registry, ngx_str_t *arg, ngx_str_t *host);
+static char *ngx_http_image_resolver_registry_mirror(ngx_conf_t *cf,
+    ngx_image_registry_t *registry, ngx_str_t *url);
 static char *ngx_http_image_resolver_registry_check(ngx_conf_t *cf,
     ngx_image_resolver_t *resolver, ngx_image_registry_t *registry);
-static char *ngx_http_image_resolver_credentials(ngx_conf_t *cf,
-    ngx_image_registry_t *registry, ngx_str_t *file);
-static void ngx_http_image_resolver_free_credentials(void *data);
-static char *ngx_http_image_resolver_pem(ngx_conf_t *cf, ngx_str_t *arg,
-    ngx_str_t *file, ngx_flag_t key, ngx_str_t *pem);
-static ngx_flag_t ngx_http_image_resolver_pair(ngx_str_t *certificate,
-    ngx_str_t *key);
-static X509 *ngx_http_image_resolver_x509(ngx_str_t *pem);
-static EVP_PKEY *ngx_http_image_resolver_pkey(ngx_str_t *pem);
 
 
 char *
 ngx_http_image_resolver_registry(ngx_conf_t *cf,
     ngx_image_resolver_t *resolver)
 {
-    char                   *rv;
-    u_char                 *p;
-    ngx_str_t              *value, v, *realm;
-    ngx_uint_t              i;
-    ngx_image_registry_t   *registry;
+    char                  *rv;
+    ngx_str_t             *value, v;
+    ngx_uint_t             i;
+    ngx_flag_t             taken;
+    ngx_image_registry_t  *registry;
 
     value = cf->args->elts;
 
@@ -53,79 +40,42 @@ ngx_http_image_resolver_registry(ngx_conf_t *cf,
 
     for (i = 2; rv == NGX_CONF_OK && i < cf->args->nelts; i++) {
 
+        rv = ngx_http_image_conf_tls(cf, &value[i], &registry->tls, &taken);
+
+        if (taken) {
+            continue;
+        }
+
         if (ngx_strcmp(value[i].data, "insecure") == 0) {
             registry->insecure = 1;
 
-        } else if (ngx_http_image_conf_parameter(&value[i], "endpoint=",
-                                                    &v)
+        } else if (ngx_http_image_conf_parameter(&value[i], "endpoint=", &v)
                    && registry->endpoint.len == 0)
         {
             rv = ngx_http_image_resolver_registry_endpoint(cf, registry, &v);
 
-        } else if (ngx_http_image_conf_parameter(&value[i],
-                                                    "credentials=", &v)
+        } else if (ngx_http_image_conf_parameter(&value[i], "credentials=", &v)
                    && registry->credentials == NULL)
         {
-            rv = ngx_http_image_resolver_credentials(cf, registry, &v);
-
-        } else if (ngx_http_image_conf_parameter(&value[i], "ca=", &v)
-                   && registry->tls.ca.len == 0)
-        {
-            rv = ngx_http_image_resolver_pem(cf, &value[i], &v, 0,
-                                             &registry->tls.ca);
-
-        } else if (ngx_http_image_conf_parameter(&value[i],
-                                                    "certificate=", &v)
-                   && registry->tls.certificate.len == 0)
-        {
-            rv = ngx_http_image_resolver_pem(cf, &value[i], &v, 0,
-                                             &registry->tls.certificate);
-
-        } else if (ngx_http_image_conf_parameter(&value[i], "key=", &v)
-                   && registry->tls.key.len == 0)
-        {
-            rv = ngx_http_image_resolver_pem(cf, &value[i], &v, 1,
-                                             &registry->tls.key);
-
-        } else if (ngx_http_image_conf_parameter(&value[i], "realm=", &v)) {
-
-            if (!ngx_http_image_conf_host(&v)) {
-                return ngx_http_image_conf_invalid(cf, &value[i],
-                                 "the host of a token server, without scheme "
-                                 "and port");
-            }
-
-            if (registry->realms == NULL) {
-                registry->realms = ngx_array_create(cf->pool, 1,
-                                                    sizeof(ngx_str_t));
-                if (registry->realms == NULL) {
-                    return NGX_CONF_ERROR;
-                }
-            }
-
-            realm = ngx_array_push(registry->realms);
-            if (realm == NULL) {
+            registry->credentials = ngx_http_image_conf_file(cf, &value[i], &v,
+                                                 &ngx_image_file_credentials);
+            if (registry->credentials == NULL) {
                 return NGX_CONF_ERROR;
             }
 
-            ngx_strlow(v.data, v.data, v.len);
-            *realm = v;
+        } else if (ngx_http_image_conf_parameter(&value[i], "realm=", &v)) {
+            rv = ngx_http_image_resolver_registry_realm(cf, registry,
+                                                        &value[i], &v);
+
+        } else if (ngx_http_image_conf_parameter(&value[i], "mirror=", &v)) {
+            rv = ngx_http_image_resolver_registry_mirror(cf, registry, &v);
 
         } else {
-
-            /* what follows the name may be a secret */
-
-            v = value[i];
-            p = ngx_strlchr(v.data, v.data + v.len, '=');
-
-            if (p) {
-                v.len = p + 1 - v.data;
-            }
-
-            return ngx_http_image_conf_invalid(cf, &v,
+            return ngx_http_image_conf_unknown(cf, &value[i],
                              "\"endpoint=URL\", \"credentials=FILE\", "
                              "\"ca=FILE\", \"certificate=FILE\" and "
-                             "\"key=FILE\", \"realm=HOST\" or \"insecure\"");
+                             "\"key=FILE\", \"realm=HOST\", \"mirror=URL\" "
+                             "or \"insecure\"");
         }
     }
 
@@ -203,58 +153,125 @@ static char *
 ngx_http_image_resolver_registry_endpoint(ngx_conf_t *cf,
     ngx_image_registry_t *registry, ngx_str_t *url)
 {
-    u_char     *p, *last;
-    ngx_int_t   n;
-    ngx_str_t   host;
-
-    static const char  instead[] =
-        "a URL of scheme, host and port alone, such as "
-        "\"endpoint=https://registry.example.com:5000\"";
+    ngx_str_t  host, authority, path;
 
     /* the URL is not repeated: it may hold a password */
 
     static ngx_str_t  name = ngx_string("endpoint=");
 
-    if (!ngx_http_image_conf_parameter(url, "https://", &host)
-        && !ngx_http_image_conf_parameter(url, "http://", &host))
+    if (ngx_http_image_conf_url(url, &host, &authority, &path) != NGX_OK
+        || path.len > 1)
     {
-        return ngx_http_image_conf_invalid(cf, &name, instead);
+        return ngx_http_image_conf_invalid(cf, &name,
+                   "a URL of scheme, host and port alone, such as "
+                   "\"endpoint=https://registry.example.com:5000\"");
     }
 
     registry->endpoint = *url;
-
-    last = host.data + host.len;
-
-    if (host.len && last[-1] == '/') {
-        registry->endpoint.len--;
-        host.len--;
-        last--;
-    }
-
-    for (p = last - 1; p >= host.data; p--) {
-
-        if (*p == ':' || *p == ']') {
-            break;
-        }
-    }
-
-    if (p >= host.data && *p == ':') {
-        n = ngx_atoi(p + 1, last - p - 1);
-
-        if (n < 1 || n > 65535) {
-            return ngx_http_image_conf_invalid(cf, &name, instead);
-        }
-
-        host.len = p - host.data;
-    }
-
-    if (!ngx_http_image_conf_host(&host)) {
-        return ngx_http_image_conf_invalid(cf, &name, instead);
-    }
+    registry->endpoint.len -= path.len;
 
     ngx_strlow(host.data, host.data, host.len);
 
     registry->endpoint_host = host;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_image_resolver_registry_realm(ngx_conf_t *cf,
+    ngx_image_registry_t *registry, ngx_str_t *arg, ngx_str_t *host)
+{
+    ngx_str_t  *realm;
+
+    if (!ngx_http_image_conf_host(host)) {
+        return ngx_http_image_conf_invalid(cf, arg,
+                   "the host of a token server, without scheme and port");
+    }
+
+    if (registry->realms == NULL) {
+        registry->realms = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
+        if (registry->realms == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    realm = ngx_array_push(registry->realms);
+    if (realm == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_strlow(host->data, host->data, host->len);
+    *realm = *host;
+
+    return NGX_CONF_OK;
+}
+
+
+/* asked in the order of the line */
+
+static char *
+ngx_http_image_resolver_registry_mirror(ngx_conf_t *cf,
+    ngx_image_registry_t *registry, ngx_str_t *url)
+{
+    ngx_str_t            host, authority, path;
+    ngx_uint_t           i;
+    ngx_image_mirror_t  *mirror, *other;
+
+    /* the URL is not repeated: it may hold a password */
+
+    static ngx_str_t  name = ngx_string("mirror=");
+
+    if (ngx_http_image_conf_url(url, &host, &authority, &path) != NGX_OK) {
+        return ngx_http_image_conf_invalid(cf, &name,
+                   "a URL of scheme, host, port and path alone, such as "
+                   "\"mirror=https://mirror.example.com\"");
+    }
+
+    if (registry->mirrors == NULL) {
+        registry->mirrors = ngx_array_create(cf->pool, 1,
+                                             sizeof(ngx_image_mirror_t));
+        if (registry->mirrors == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    mirror = ngx_array_push(registry->mirrors);
+    if (mirror == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(mirror, sizeof(ngx_image_mirror_t));
+
+    ngx_strlow(authority.data, authority.data, authority.len);
+
+    mirror->url = *url;
+    mirror->authority = authority;
+
+    while (mirror->url.data[mirror->url.len - 1] == '/') {
+        mirror->url.len--;
+    }
+
+    mirror->url.data = ngx_http_image_conf_copy(cf, &mirror->url);
+    if (mirror->url.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    other = registry->mirrors->elts;
+
+    for (i = 0; i < registry->mirrors->nelts - 1; i++) {
+
+        if (other[i].url.len == mirror->url.len
+            && ngx_strncmp(other[i].url.data, mirror->url.data,
+                           mirror->url.len)
+               == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate mirror \"%V\": write each mirror of "
+                               "a registry once", &mirror->url);
+            return NGX_CONF_ERROR;
+        }
+    }
 
     return NGX_CONF_OK;
 }
@@ -269,6 +286,7 @@ ngx_http_image_resolver_registry_check(ngx_conf_t *cf,
     ngx_str_t             *value;
     ngx_uint_t             i;
     ngx_flag_t             wildcard;
+    ngx_image_mirror_t    *mirror;
     ngx_image_registry_t  *other;
 
     value = cf->args->elts;
@@ -298,17 +316,24 @@ ngx_http_image_resolver_registry_check(ngx_conf_t *cf,
                    "http");
     }
 
-    if ((registry->tls.certificate.len == 0) != (registry->tls.key.len == 0)) {
-        return ngx_http_image_conf_invalid(cf, &value[1],
-                   "both \"certificate=FILE\" and \"key=FILE\", or neither");
+    if (registry->mirrors && !registry->insecure) {
+        mirror = registry->mirrors->elts;
+
+        for (i = 0; i < registry->mirrors->nelts; i++) {
+
+            if (ngx_strncmp(mirror[i].url.data, "http:", 5) == 0) {
+                return ngx_http_image_conf_invalid(cf, &mirror[i].url,
+                           "an https URL, or \"insecure\" with it to allow "
+                           "plain http");
+            }
+        }
     }
 
-    if (registry->tls.key.len
-        && !ngx_http_image_resolver_pair(&registry->tls.certificate,
-                                         &registry->tls.key))
+    if (ngx_http_image_conf_tls_check(cf, &value[1], &registry->tls,
+                                      &registry->subject)
+        != NGX_CONF_OK)
     {
-        return ngx_http_image_conf_invalid(cf, &value[1],
-                   "the \"key=FILE\" that belongs to its \"certificate=FILE\"");
+        return NGX_CONF_ERROR;
     }
 
     other = resolver->registries->elts;
@@ -332,140 +357,4 @@ ngx_http_image_resolver_registry_check(ngx_conf_t *cf,
     }
 
     return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_image_resolver_credentials(ngx_conf_t *cf,
-    ngx_image_registry_t *registry, ngx_str_t *file)
-{
-    ngx_str_t            content;
-    const char          *error;
-    ngx_pool_cleanup_t  *cln;
-
-    if (ngx_http_image_conf_read(cf, file, &content) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    registry->credentials = image_credentials_parse(content.data, content.len,
-                                                    &error);
-    ngx_explicit_memzero(content.data, content.len);
-
-    if (registry->credentials == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid credentials in \"%V\", %s: write a Docker "
-                           "config.json", file, error);
-        return NGX_CONF_ERROR;
-    }
-
-    cln->handler = ngx_http_image_resolver_free_credentials;
-    cln->data = registry->credentials;
-
-    return NGX_CONF_OK;
-}
-
-
-static void
-ngx_http_image_resolver_free_credentials(void *data)
-{
-    image_credentials_free(data);
-}
-
-
-/* PEM bytes, since a worker may not be let to read the file */
-
-static char *
-ngx_http_image_resolver_pem(ngx_conf_t *cf, ngx_str_t *arg, ngx_str_t *file,
-    ngx_flag_t key, ngx_str_t *pem)
-{
-    X509      *x509;
-    EVP_PKEY  *pkey;
-
-    if (ngx_http_image_conf_read(cf, file, pem) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    x509 = key ? NULL : ngx_http_image_resolver_x509(pem);
-    pkey = key ? ngx_http_image_resolver_pkey(pem) : NULL;
-
-    if (x509 == NULL && pkey == NULL) {
-        return ngx_http_image_conf_invalid(cf, arg,
-                               key ? "a file with a private key in PEM, "
-                                     "without a pass phrase"
-                                   : "a file with a certificate in PEM");
-    }
-
-    X509_free(x509);
-    EVP_PKEY_free(pkey);
-
-    return NGX_CONF_OK;
-}
-
-
-static ngx_flag_t
-ngx_http_image_resolver_pair(ngx_str_t *certificate, ngx_str_t *key)
-{
-    X509        *x509;
-    EVP_PKEY    *pkey;
-    ngx_flag_t   pair;
-
-    x509 = ngx_http_image_resolver_x509(certificate);
-    pkey = ngx_http_image_resolver_pkey(key);
-
-    pair = x509 && pkey && X509_check_private_key(x509, pkey) == 1;
-
-    X509_free(x509);
-    EVP_PKEY_free(pkey);
-    ERR_clear_error();
-
-    return pair;
-}
-
-
-/* the first certificate, or NULL */
-
-static X509 *
-ngx_http_image_resolver_x509(ngx_str_t *pem)
-{
-    BIO   *bio;
-    X509  *x509;
-
-    bio = BIO_new_mem_buf(pem->data, pem->len);
-    if (bio == NULL) {
-        return NULL;
-    }
-
-    x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-
-    BIO_free(bio);
-    ERR_clear_error();
-
-    return x509;
-}
-
-
-static EVP_PKEY *
-ngx_http_image_resolver_pkey(ngx_str_t *pem)
-{
-    BIO       *bio;
-    EVP_PKEY  *pkey;
-
-    bio = BIO_new_mem_buf(pem->data, pem->len);
-    if (bio == NULL) {
-        return NULL;
-    }
-
-    /* an empty pass phrase, or OpenSSL would ask for one */
-
-    pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *) "");
-
-    BIO_free(bio);
-    ERR_clear_error();
-
-    return pkey;
 }
