@@ -1,10 +1,9 @@
 #!/usr/bin/perl
 
-# docs/registries.md (CVE-2026-33540): credentials only to the registry's own
-# host, or to a realm host that the configuration lists (built in: docker.io
-# to auth.docker.io); realm https unless the registry itself is http; no
-# userinfo, no fragment; loopback and link-local addresses are refused unless
-# the registry is there itself.
+# docs/registries.md: credentials go to a token server on the registry's own
+# host, or on one that the configuration lists (built in: docker.io to
+# auth.docker.io); a realm that is no http URL is not asked.  Others:
+# attack_realm_host, attack_realm_http, attack_realm_loopback.
 
 use strict;
 use warnings;
@@ -37,32 +36,16 @@ my ($s, $p) = map { $_->port } $https, $http;
 my @cases = (
     ['its own host',          'https://registry.test:%s/t', 1, '', 'known'],
     ['... in upper case',     'HTTPS://REGISTRY.TEST:%s/t', 1, '', 'known'],
-    ['... by http',           'http://registry.test:%p/t', 1, '', 'refused'],
     ['... by http, as it is', 'http://registry.test:%p/t', 0, '', 'known'],
     ['... by https instead',  'https://registry.test:%s/t', 0, '', 'known'],
-    ['another host',          'https://evil.test:%s/t', 1, '', 'anonymous'],
-    ['another, by http',      'http://evil.test:%p/t', 1, '', 'refused'],
-    ['another, both http',    'http://evil.test:%p/t', 0, '', 'anonymous'],
     ['one that is named',     'https://tokens.test:%s/t', 1,
                               'realm=tokens.test', 'known'],
     ['... in upper case',     'https://Tokens.Test:%s/t', 1,
                               'realm=TOKENS.test', 'known'],
     ['... of several',        'https://tokens.test:%s/t', 1,
                               'realm=a.test realm=tokens.test', 'known'],
-    ['... by http',           'http://tokens.test:%p/t', 1,
-                              'realm=tokens.test', 'refused'],
-    ['a longer name',         'https://eviltokens.test:%s/t', 1,
-                              'realm=tokens.test', 'anonymous'],
-    ['Hub\'s, of another',    'https://auth.docker.io:%s/t', 1, '',
-                              'anonymous'],
-    ['a user in it',          'https://registry.test@evil.test:%s/t', 1, '',
-                              'refused'],
-    ['a user and password',   'https://a:b@registry.test:%s/t', 1, '',
-                              'refused'],
     ['a fragment',            'https://registry.test:%s/t#@evil.test', 1, '',
                               'refused'],
-    ['a backslash',           'https://evil.test:%s\\\\@registry.test/t', 1,
-                              '', 'refused'],
     ['a relative one',        '/t', 1, '', 'refused'],
     ['without a scheme',      'registry.test:%s/t', 1, '', 'refused'],
     ['a file',                'file:///etc/passwd', 1, '', 'refused'],
@@ -79,10 +62,6 @@ my @cases = (
     # the rest: of docker.io
     ['Hub\'s',                'https://auth.docker.io:%s/t', 'hub', '',
                               'known'],
-    ['Hub\'s, by http',       'http://auth.docker.io:%p/t', 'hub', '',
-                              'refused'],
-    ['a longer one',          'https://auth.docker.io.evil.test:%s/t', 'hub',
-                              '', 'anonymous'],
 );
 
 my @registries = map {

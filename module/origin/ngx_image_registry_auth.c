@@ -45,22 +45,17 @@ static ngx_int_t ngx_image_registry_token_key(ngx_image_registry_ctx_t *ctx,
 ngx_int_t
 ngx_image_registry_auth(ngx_image_registry_ctx_t *ctx)
 {
-    u_char                *p;
-    image_token_t         *token;
-    image_challenge_t     *challenge;
-    image_reference_t     *reference;
-    ngx_image_learnt_t    *learnt;
-    ngx_image_registry_t  *registry;
+    u_char              *p;
+    image_token_t       *token;
+    image_challenge_t   *challenge;
+    image_reference_t   *reference;
+    ngx_image_learnt_t  *learnt;
 
-    registry = ctx->call->registry;
     reference = ctx->call->reference;
 
-    if (registry->credentials
-        && image_credentials_find(registry->credentials, ctx->domain.data,
-                                  ctx->domain.len, &ctx->credential))
-    {
-        ctx->known = 1;
-    }
+    ctx->known = (ctx->credential.username.len
+                  || ctx->credential.identity_token.len
+                  || ctx->credential.registry_token.len);
 
     /* ours, never the challenge's: some registries give a placeholder */
 
@@ -439,6 +434,7 @@ ngx_image_registry_trusted(ngx_image_registry_ctx_t *ctx)
     }
 
     return ctx->realm.https
+           && ctx->mirror == NULL
            && ctx->domain.len == sizeof("docker.io") - 1
            && ngx_strncmp(ctx->domain.data, "docker.io",
                           sizeof("docker.io") - 1)
@@ -724,72 +720,11 @@ ngx_image_registry_token_key(ngx_image_registry_ctx_t *ctx,
     parts[4].data = ctx->scope.data;
     parts[4].len = ctx->scope.len;
 
-    if (ngx_image_registry_who(&ctx->credential, ctx->call->pool, &parts[5])
+    if (ngx_image_credential_who(&ctx->credential, ctx->call->pool, &parts[5])
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     return image_hash(ctx->token_key, parts, 6) == 0 ? NGX_OK : NGX_ERROR;
-}
-
-
-/* a user by the name, so that a new password keeps what is cached; a token
- * by its hash, since it has no name */
-
-ngx_int_t
-ngx_image_registry_who(image_credential_t *credential, ngx_pool_t *pool,
-    image_str_t *who)
-{
-    u_char       *p;
-    uint8_t       hash[IMAGE_HASH];
-    image_str_t  *token;
-
-    token = NULL;
-
-    if (credential->registry_token.len) {
-        token = &credential->registry_token;
-
-    } else if (credential->identity_token.len) {
-        token = &credential->identity_token;
-    }
-
-    if (token) {
-        if (image_hash(hash, token, 1) != 0) {
-            return NGX_ERROR;
-        }
-
-        p = ngx_pnalloc(pool, 2 * IMAGE_HASH);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        image_hex(p, hash, IMAGE_HASH);
-
-        who->data = p;
-        who->len = 2 * IMAGE_HASH;
-
-        return NGX_OK;
-    }
-
-    if (credential->username.len == 0) {
-        who->data = (u_char *) "";
-        who->len = 0;
-
-        return NGX_OK;
-    }
-
-    who->len = sizeof("user:") - 1 + credential->username.len;
-
-    p = ngx_pnalloc(pool, who->len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    who->data = p;
-
-    p = ngx_cpymem(p, "user:", sizeof("user:") - 1);
-    ngx_memcpy(p, credential->username.data, credential->username.len);
-
-    return NGX_OK;
 }

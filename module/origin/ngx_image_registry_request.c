@@ -1,13 +1,15 @@
 /*
- * One request to a registry: where it goes, with what, and how it ends.
+ * One request to a registry or a mirror: where it goes, with what, and how it
+ * ends.
  *
  * What is sent where: credentials, tokens and client certificates go to the
- * registry's own origin (scheme, host and port) alone.  Redirects are
+ * host's own origin (scheme, host and port) alone.  Redirects are
  * followed by hand, few, never from https to http, and never to an address
- * class in which the registry itself is not.
+ * class in which the host itself is not.
  */
 
 #include <ngx_image_registry.h>
+#include <ngx_image_ask.h>
 
 #include <curl/curl.h>
 
@@ -28,7 +30,6 @@ static ngx_uint_t ngx_image_registry_deny(ngx_image_registry_ctx_t *ctx,
     ngx_uint_t own);
 static ngx_int_t ngx_image_registry_part(ngx_pool_t *pool, CURLU *u,
     CURLUPart part, unsigned int flags, ngx_str_t *value);
-static time_t ngx_image_registry_retry_after(ngx_image_fetch_t *f);
 static void ngx_image_registry_detail(ngx_image_registry_ctx_t *ctx,
     ngx_str_t *what);
 static void ngx_image_registry_close(ngx_image_registry_ctx_t *ctx);
@@ -45,7 +46,7 @@ ngx_image_registry_ask(ngx_image_registry_ctx_t *ctx,
 
     pool = ctx->call->pool;
 
-    text.len = ctx->own.text.len + path->len;
+    text.len = ctx->own.text.len + path->len + ctx->query.len;
 
     text.data = ngx_pnalloc(pool, text.len + 1);
     if (text.data == NULL) {
@@ -54,6 +55,11 @@ ngx_image_registry_ask(ngx_image_registry_ctx_t *ctx,
 
     p = ngx_cpymem(text.data, ctx->own.text.data, ctx->own.text.len);
     p = ngx_cpymem(p, path->data, path->len);
+
+    if (ctx->query.len) {
+        p = ngx_cpymem(p, ctx->query.data, ctx->query.len);
+    }
+
     *p = '\0';
 
     ctx->method = method;
@@ -127,6 +133,7 @@ ngx_image_registry_fetch(ngx_image_registry_ctx_t *ctx,
     f->method = method;
     f->url = url->text;
     f->timeout = (left > 0) ? (ngx_msec_t) left : 1;
+    f->proxy = ctx->call->engine->proxy;
     f->deny = ngx_image_registry_deny(ctx, own);
 
     if (own) {
@@ -294,10 +301,10 @@ ngx_image_registry_is_own(ngx_image_registry_ctx_t *ctx, ngx_image_url_t *url)
 
 
 /*
- * A registry that the operator named may be anywhere.  One that only "*"
- * allows was named by a client, and what a registry itself names (redirects,
- * realms) was named by a stranger: neither leads into this host or to a
- * metadata service, but where the registry itself is; under "*" private
+ * A registry or a mirror that the operator named may be anywhere.  A registry
+ * that only "*" allows was named by a client, and what a host itself names
+ * (redirects, realms) was named by a stranger: neither leads into this host or
+ * to a metadata service, but where the host itself is; under "*" private
  * networks are closed as well.
  */
 
@@ -305,6 +312,10 @@ static ngx_uint_t
 ngx_image_registry_deny(ngx_image_registry_ctx_t *ctx, ngx_uint_t own)
 {
     ngx_uint_t  deny;
+
+    if (own && ctx->mirror) {
+        return 0;
+    }
 
     deny = NGX_IMAGE_ADDR_LOOPBACK|NGX_IMAGE_ADDR_LINK_LOCAL;
 
@@ -541,6 +552,19 @@ ngx_image_registry_error(ngx_image_registry_ctx_t *ctx,
 
     ngx_image_registry_close(ctx);
 
+    /* what is lacking here would be lacking for the next host as well */
+
+    if (ctx->mirror && reason != IMAGE_OVERLOADED) {
+
+        ngx_image_registry_mirror_failed(ctx, reason);
+
+        if (ngx_image_registry_next(call, ctx) == NGX_OK) {
+            return;
+        }
+
+        call->reason = IMAGE_OVERLOADED;
+    }
+
     call->handler(call);
 }
 
@@ -553,25 +577,10 @@ ngx_image_registry_status(ngx_image_registry_ctx_t *ctx,
 {
     image_reason_e  reason;
 
-    switch (f->status) {
+    reason = ngx_image_ask_status_reason(f->status);
 
-    case 401:
-    case 403:
-        reason = IMAGE_UNAUTHORIZED;
-        break;
-
-    case 404:
-        reason = IMAGE_NOT_FOUND;
-        break;
-
-    case 429:
-        reason = IMAGE_RATE_LIMITED;
-        ctx->call->retry_after = ngx_image_registry_retry_after(f);
-        break;
-
-    default:
-        reason = IMAGE_BAD_RESPONSE;
-        break;
+    if (reason == IMAGE_RATE_LIMITED) {
+        ctx->call->retry_after = ngx_image_ask_retry_after(f);
     }
 
     if (reason == IMAGE_UNAUTHORIZED && ctx->withheld) {
@@ -594,67 +603,11 @@ ngx_image_registry_failure(ngx_image_registry_ctx_t *ctx,
 {
     image_reason_e  reason;
 
-    switch (f->result) {
-
-    case NGX_IMAGE_FETCH_TIMEOUT:
-        reason = IMAGE_TIMEOUT;
-        break;
-
-    case NGX_IMAGE_FETCH_UNREACHABLE:
-        reason = IMAGE_UNREACHABLE;
-        break;
-
-    case NGX_IMAGE_FETCH_TLS:
-        reason = IMAGE_TLS;
-        break;
-
-    case NGX_IMAGE_FETCH_FORBIDDEN:
-        reason = forbidden;
-        break;
-
-    case NGX_IMAGE_FETCH_OVERLOADED:
-        reason = IMAGE_OVERLOADED;
-        break;
-
-    default:
-        reason = IMAGE_BAD_RESPONSE;
-        break;
-    }
+    reason = (f->result == NGX_IMAGE_FETCH_FORBIDDEN)
+             ? forbidden : ngx_image_ask_reason(f);
 
     ngx_image_registry_error(ctx, reason, "%s",
                              f->error ? f->error : "no answer");
-}
-
-
-/* Retry-After (RFC 9110, 10.2.3): seconds, or a date; 0: not said */
-
-static time_t
-ngx_image_registry_retry_after(ngx_image_fetch_t *f)
-{
-    time_t      t;
-    ngx_str_t  *value;
-
-    value = ngx_image_fetch_header(f, "retry-after");
-
-    if (value == NULL || value->len == 0) {
-        return 0;
-    }
-
-    t = ngx_atotm(value->data, value->len);
-
-    if (t == (time_t) NGX_ERROR) {
-        t = ngx_parse_http_time(value->data, value->len);
-
-        if (t == (time_t) NGX_ERROR) {
-            return 0;
-        }
-
-        t -= ngx_time();
-    }
-
-    /* 0, and a date that has passed: now, which isn't "not said" */
-
-    return ngx_min(ngx_max(t, 1), 86400);
 }
 
 
