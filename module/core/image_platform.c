@@ -164,7 +164,7 @@ image_platform_field(const image_str_t *field)
 
         if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
               || (c >= '0' && c <= '9')
-              || c == '_' || c == '-' || c == '.'))
+              || (i > 0 && (c == '_' || c == '-' || c == '.'))))
         {
             return -1;
         }

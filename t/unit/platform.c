@@ -57,7 +57,10 @@ static const struct {
     { "linux/amd64\n", NULL, CHAR },
     { "linux/\xc3\xa4", NULL, CHAR },
     { "linux/amd64,linux/arm64", NULL, CHAR },
-    { "linux(10)/amd64", NULL, CHAR }
+    { "linux(10)/amd64", NULL, CHAR },
+    { "../..", NULL, CHAR },
+    { "linux/.amd64", NULL, CHAR },
+    { "linux/amd64/-", NULL, CHAR }
 };
 
 
