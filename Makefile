@@ -22,7 +22,7 @@ PACKAGES_RUN   = $(PACKAGES_BUILD) nginx ca-certificates redis-server \
 	libmojolicious-perl curl
 PACKAGES_FUZZ  = $(PACKAGES_BUILD) clang libclang-rt-dev
 PACKAGES_TEST  = $(PACKAGES_RUN) $(PACKAGES_FUZZ) docker-registry skopeo \
-	ccache libio-socket-ssl-perl openssl
+	ccache libio-socket-ssl-perl openssl docker.io podman tinyproxy jq
 PACKAGES_LINT  = $(PACKAGES_TEST) cppcheck
 
 install_packages = @t/run/packages
