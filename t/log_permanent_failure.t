@@ -32,13 +32,16 @@ my $cache = ImageDigest::Cache->start(
     });
 
 my %advice = (
-    not_found            => 'check the name and the tag, or the registry\'s '
-                            . 'retention policy',
+    not_found            => 'check the name and the tag, whether the engine '
+                            . 'has or runs it, or the registry\'s retention '
+                            . 'policy',
     unauthorized         => 'give the registry "credentials=FILE" that may '
-                            . 'pull this repository; registries answer so for '
-                            . 'a missing one, too',
+                            . 'pull this repository, or the engine '
+                            . '"credentials=FILE" or "token=FILE"; registries '
+                            . 'answer so for a missing one, too',
     registry_not_allowed => 'add "registry HOST;" to the image_resolver block '
-                            . 'if this registry may be asked',
+                            . 'if this registry may be asked, by an '
+                            . 'engine\'s pull too',
     engine_unknown       => 'add an "engine" line of that name to the '
                             . 'image_resolver block, or mend "engine="',
     platform_not_found   => 'mend "platform=", or push the image for this '
