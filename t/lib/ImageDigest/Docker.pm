@@ -28,7 +28,8 @@ use Mojo::UserAgent;
 use Mojo::Util qw(b64_encode url_escape);
 use Test::More ();
 use Time::HiRes qw(time);
-use ImageDigest::Util qw(wait_until free_port tempdir slurp spit spawn alive);
+use ImageDigest::Util qw(wait_until free_port tempdir slurp spit spawn alive
+                         own_mounts);
 
 
 sub start {
@@ -49,10 +50,8 @@ sub start {
                 $tls->[0], '--tlskey', $tls->[1], '--tlscacert', $tls->[2]);
     }
 
-    # its mounts are its own, so that none is left behind
-
     $self->{pid} = spawn(
-        "$dir/log", qw(unshare --mount), 'dockerd', '--config-file',
+        "$dir/log", own_mounts($dir), 'dockerd', '--config-file',
         "$dir/daemon.json", '--data-root', "$dir/data", '--exec-root',
         "$dir/exec", '--pidfile', "$dir/pid", '--host',
         'unix://' . $self->socket, @tcp,

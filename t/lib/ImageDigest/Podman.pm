@@ -25,7 +25,7 @@ use Archive::Tar;
 use Mojo::JSON qw(decode_json encode_json);
 use Mojo::UserAgent;
 use Mojo::Util qw(b64_encode url_escape);
-use ImageDigest::Util qw(wait_until tempdir slurp spit spawn alive);
+use ImageDigest::Util qw(wait_until tempdir slurp spit spawn alive own_mounts);
 
 my $api = '/v4.0.0/libpod';
 
@@ -51,10 +51,7 @@ sub start {
                qw(--clear-groups --inh-caps=-all --pdeathsig TERM));
 
     } elsif (!$self->{rootless}) {
-
-        # its mounts are its own, so that none is left behind
-
-        @as = qw(unshare --mount);
+        @as = own_mounts($dir);
     }
 
     local @ENV{qw(HOME XDG_RUNTIME_DIR TMPDIR)} = ($dir, "$dir/run",

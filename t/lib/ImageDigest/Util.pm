@@ -16,7 +16,7 @@ use Test::More ();
 use Time::HiRes qw(sleep time);
 
 our @EXPORT_OK = qw(wait_until free_port tempdir slurp spit lines top spawn
-                    stop alive run certificate problem);
+                    stop alive run certificate problem own_mounts);
 
 # a proxy of the machine is not for tests, nor is its language; nginx would
 # take NGINX for sockets to inherit
@@ -288,6 +288,22 @@ END {
 
         $? = $status || ($failed ? 1 : 0);
     }
+}
+
+
+# The command before one whose mounts are to be its own, so that none is left
+# behind.  The root of a chroot is no mount, which daemons need it to be: there
+# it is mounted below a directory of the test's.
+
+sub own_mounts {
+    my ($dir) = @_;
+
+    return qw(unshare --mount)
+        if slurp('/proc/self/mountinfo') =~ m{^(?:\S+ ){4}/ }m;
+
+    return (qw(unshare --mount --propagation unchanged sh -c),
+            'mkdir -p "$0" && mount --rbind / "$0" && exec chroot "$0" "$@"',
+            "$dir/root");
 }
 
 
