@@ -188,9 +188,9 @@ ngx_http_image_digest_foreign(ngx_http_request_t *r,
     }
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "a subrequest names another image than the one that was "
-                  "resolved for this request, and gets no digest: one request "
-                  "is about one image");
+                  "a subrequest names another image, platform, engine or pod "
+                  "than the one that was resolved for this request, and gets "
+                  "no digest: one request is about one image");
 
     ngx_http_image_digest_fail(own);
     ngx_http_set_ctx(r, own, ngx_http_image_digest_module);
@@ -680,6 +680,15 @@ ngx_http_image_digest_make_key(ngx_http_image_decision_t *d,
 
     resolver = d->conf->image->resolver;
     engine = d->question.engine;
+
+    /* "NAME@NODE" is of an engine of one host, whatever a client calls one */
+
+    if (engine == NULL
+        && ngx_strlchr(d->engine.data, d->engine.data + d->engine.len, '@'))
+    {
+        *matches = 0;
+        return NGX_OK;
+    }
 
     key.resolver.data = resolver->name.data;
     key.resolver.len = resolver->name.len;
