@@ -303,7 +303,10 @@ ngx_http_image_resolver_complete(ngx_conf_t *cf,
     ngx_uint_t                i;
     ngx_image_engine_t       *engine;
     ngx_image_registry_t     *registry;
+    ngx_image_resolver_t    **first;
     ngx_image_shared_conf_t  *shared;
+
+    ngx_http_image_digest_main_conf_t  *imcf;
 
     static ngx_str_t  hub = ngx_string("docker.io");
 
@@ -348,6 +351,14 @@ ngx_http_image_resolver_complete(ngx_conf_t *cf,
     }
 
     shared = resolver->shared;
+
+    /* one place for the claims of all resolvers, who may have one daemon */
+
+    imcf = ngx_http_conf_get_module_main_conf(cf,
+                                              ngx_http_image_digest_module);
+    first = imcf->resolvers.elts;
+
+    resolver->claimed = first[0]->zone;
 
     if (shared == NULL) {
         ngx_str_null(&source);

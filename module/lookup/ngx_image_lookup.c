@@ -22,6 +22,9 @@
 /* how long what a call claims is its own, microseconds */
 #define NGX_IMAGE_LOOKUP_CLAIM  2000000
 
+/* how often Redis is asked for nothing but its time, seconds */
+#define NGX_IMAGE_LOOKUP_CLOCK  60
+
 
 struct ngx_image_lookup_s {
     ngx_rbtree_node_t          node;           /* key: of the identity */
@@ -45,6 +48,8 @@ struct ngx_image_lookup_s {
     unsigned                   asking:1;       /* op is under way */
     unsigned                   calling:1;      /* call is under way */
     unsigned                   lost:1;         /* redis has no digest of it */
+    unsigned                   claimed:1;      /* the call has a claim */
+    unsigned                   waits:1;        /* ... or waits for one */
 };
 
 
@@ -59,7 +64,10 @@ static void ngx_image_lookup_origin_handler(ngx_image_call_t *call);
 static uint64_t ngx_image_lookup_owner(void);
 static ngx_int_t ngx_image_lookup_claim(ngx_image_call_t *call,
     uint8_t *hash);
+static void ngx_image_lookup_go_on(ngx_image_lookup_t *lookup);
 static void ngx_image_lookup_release(ngx_image_call_t *call, uint8_t *hash);
+static ngx_flag_t ngx_image_lookup_changed(ngx_image_lookup_t *lookup,
+    ngx_pool_t *pool);
 static void ngx_image_lookup_outcome(ngx_image_lookup_t *lookup);
 static int64_t ngx_image_lookup_span(ngx_image_lookup_t *lookup);
 static void ngx_image_lookup_store(ngx_image_lookup_t *lookup);
@@ -89,6 +97,14 @@ static void ngx_image_lookup_log_failure(ngx_image_lookup_t *lookup,
 static u_char *ngx_image_lookup_log_error(ngx_log_t *log, u_char *buf,
     size_t len);
 
+
+/* what Redis is asked about when it is its time that is wanted */
+
+static ngx_image_subject_t  ngx_image_lookup_clock = {
+    .reference = ngx_string("time"),
+    .engine = ngx_string("time"),
+    .registry = ngx_string("time")
+};
 
 /* waiters with an answer, whose handlers run from a posted event */
 
@@ -263,16 +279,21 @@ void
 ngx_image_lookup_refused(ngx_image_resolver_t *resolver,
     image_reference_t *reference, image_reason_e reason, ngx_log_t *log)
 {
-    image_str_t     parts[2];
-    ngx_image_id_t  id;
+    const char      *name;
+    image_str_t      parts[3];
+    ngx_image_id_t   id;
 
     static const image_str_t  kind = image_str("refused");
 
-    parts[0] = kind;
-    parts[1].data = reference->text;
-    parts[1].len = reference->len;
+    name = image_reason_name(reason);
 
-    if (image_hash(id.hash, parts, 2) != 0) {
+    parts[0] = kind;
+    parts[1].data = (u_char *) name;
+    parts[1].len = ngx_strlen(name);
+    parts[2].data = reference->text;
+    parts[2].len = reference->len;
+
+    if (image_hash(id.hash, parts, 3) != 0) {
         return;
     }
 
@@ -283,8 +304,7 @@ ngx_image_lookup_refused(ngx_image_resolver_t *resolver,
     ngx_log_error(NGX_LOG_WARN, log, 0,
                   "image digest: \"%*s\": %s, resolver \"%V\", registry "
                   "\"%*s\": %s",
-                  reference->len, reference->text,
-                  image_reason_name(reason), &resolver->name,
+                  reference->len, reference->text, name, &resolver->name,
                   reference->domain.len, reference->domain.data,
                   image_reason_advice(reason));
 }
@@ -409,23 +429,43 @@ static void
 ngx_image_lookup_shared(ngx_image_lookup_t *lookup)
 {
     ngx_image_shared_op_t  *op;
+    ngx_image_subject_t    *subject;
+    ngx_image_resolver_t   *resolver;
 
     lookup->began_shared = 0;
     lookup->lost = 0;
 
-    /* what an engine tells of this host alone stays on it (rule 11) */
+    resolver = lookup->resolver;
+    subject = &lookup->question.subject;
 
-    if (lookup->resolver->shared == NULL || lookup->question.engine->local) {
+    if (resolver->shared == NULL) {
         ngx_image_lookup_origin(lookup);
         return;
+    }
+
+    /*
+     * What an engine tells of this host alone stays on it (rule 11), but the
+     * windows of its tag keys have Redis' time like all others.
+     */
+
+    if (lookup->question.engine->local) {
+
+        if (resolver->clocked
+            && ngx_time() - resolver->clocked < NGX_IMAGE_LOOKUP_CLOCK)
+        {
+            ngx_image_lookup_origin(lookup);
+            return;
+        }
+
+        subject = &ngx_image_lookup_clock;
     }
 
     op = &lookup->op;
 
     ngx_memzero(op, sizeof(ngx_image_shared_op_t));
 
-    op->conf = lookup->resolver->shared;
-    op->subject = &lookup->question.subject;
+    op->conf = resolver->shared;
+    op->subject = subject;
     op->log = lookup->log;
     op->handler = ngx_image_lookup_shared_handler;
     op->data = lookup;
@@ -457,6 +497,16 @@ ngx_image_lookup_shared_handler(ngx_image_shared_op_t *op)
 
     ngx_log_debug1(NGX_LOG_DEBUG_CORE, lookup->log, 0,
                    "image lookup: redis answered: %i", op->rc);
+
+    if (lookup->question.engine->local) {
+
+        if (op->rc == NGX_OK) {
+            lookup->resolver->clocked = ngx_time();
+        }
+
+        ngx_image_lookup_origin(lookup);
+        return;
+    }
 
     if (op->rc == NGX_OK) {
         lookup->began_shared = op->now;
@@ -547,6 +597,12 @@ ngx_image_lookup_origin(ngx_image_lookup_t *lookup)
 
     ngx_memzero(call, sizeof(ngx_image_call_t));
 
+    if (ngx_image_lookup_changed(lookup, lookup->call_pool)) {
+        ngx_destroy_pool(lookup->call_pool);
+        ngx_image_lookup_fail(lookup, IMAGE_OVERLOADED);
+        return;
+    }
+
     call->pool = lookup->call_pool;
     call->log = lookup->log;
     call->engine = engine;
@@ -589,15 +645,55 @@ ngx_image_lookup_owner(void)
 static ngx_int_t
 ngx_image_lookup_claim(ngx_image_call_t *call, uint8_t *hash)
 {
-    ngx_image_id_t       id;
-    ngx_image_lookup_t  *lookup;
+    ngx_int_t              rc;
+    ngx_image_id_t         id;
+    ngx_image_lookup_t    *lookup;
+    ngx_image_resolver_t  *resolver;
 
     lookup = call->data;
+    resolver = lookup->resolver;
+
+    /* it is clients who choose what is pulled: there is room for the rest */
+
+    if (!lookup->claimed
+        && (resolver->claims >= ngx_max(resolver->connections / 2, 1)
+            || (!lookup->waits && resolver->waits >= resolver->connections)))
+    {
+        return NGX_DECLINED;
+    }
 
     ngx_memcpy(id.hash, hash, IMAGE_HASH);
 
-    return ngx_image_zone_claim(lookup->resolver->zone, &id, lookup->owner,
-                                NGX_IMAGE_LOOKUP_CLAIM);
+    rc = ngx_image_zone_claim(resolver->claimed, &id, lookup->owner,
+                              NGX_IMAGE_LOOKUP_CLAIM);
+
+    if (rc == NGX_OK && !lookup->claimed) {
+        ngx_image_lookup_go_on(lookup);
+
+        lookup->claimed = 1;
+        resolver->claims++;
+    }
+
+    if (rc == NGX_BUSY && !lookup->claimed && !lookup->waits) {
+        lookup->waits = 1;
+        resolver->waits++;
+        resolver->calls--;
+    }
+
+    return rc;
+}
+
+
+/* a call that waits for a claim is none of those under way */
+
+static void
+ngx_image_lookup_go_on(ngx_image_lookup_t *lookup)
+{
+    if (lookup->waits) {
+        lookup->waits = 0;
+        lookup->resolver->waits--;
+        lookup->resolver->calls++;
+    }
 }
 
 
@@ -609,9 +705,12 @@ ngx_image_lookup_release(ngx_image_call_t *call, uint8_t *hash)
 
     lookup = call->data;
 
+    lookup->claimed = 0;
+    lookup->resolver->claims--;
+
     ngx_memcpy(id.hash, hash, IMAGE_HASH);
 
-    ngx_image_zone_release(lookup->resolver->zone, &id, lookup->owner);
+    ngx_image_zone_release(lookup->resolver->claimed, &id, lookup->owner);
 }
 
 
@@ -622,12 +721,20 @@ ngx_image_lookup_origin_handler(ngx_image_call_t *call)
 
     lookup = call->data;
 
+    ngx_image_lookup_go_on(lookup);
+
     lookup->calling = 0;
     lookup->resolver->calls--;
 
     ngx_log_debug1(NGX_LOG_DEBUG_CORE, lookup->log, 0,
                    "image lookup: origin answered: \"%s\"",
                    image_reason_name(call->reason));
+
+    if (ngx_image_lookup_changed(lookup, lookup->call_pool)) {
+        ngx_destroy_pool(lookup->call_pool);
+        ngx_image_lookup_fail(lookup, IMAGE_OVERLOADED);
+        return;
+    }
 
     ngx_image_lookup_outcome(lookup);
     ngx_image_lookup_store(lookup);
@@ -651,6 +758,25 @@ ngx_image_lookup_origin_handler(ngx_image_call_t *call)
     lookup->renewal = 0;
 
     ngx_image_lookup_shared(lookup);
+}
+
+
+/*
+ * Credentials may have been replaced since this was asked for: then what was
+ * obtained is not of the identity that it would be stored under.
+ */
+
+static ngx_flag_t
+ngx_image_lookup_changed(ngx_image_lookup_t *lookup, ngx_pool_t *pool)
+{
+    ngx_image_question_t  question;
+
+    question = lookup->question;
+
+    return ngx_image_lookup_identify(&question, pool) != NGX_OK
+           || ngx_memcmp(question.subject.id.hash,
+                         lookup->question.subject.id.hash, IMAGE_HASH)
+              != 0;
 }
 
 

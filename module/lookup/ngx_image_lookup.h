@@ -25,6 +25,9 @@ typedef struct {
     ngx_array_t               *engines;        /* ngx_image_engine_t; the first
                                                   one is "registry" */
     ngx_str_t                  node;           /* this host */
+    ngx_image_zone_t          *claimed;        /* where all resolvers of this
+                                                  host claim what must not
+                                                  happen twice at a time */
 
     int64_t                    retention;      /* microseconds */
     int64_t                    negative_ttl;   /* microseconds */
@@ -37,6 +40,11 @@ typedef struct {
     ngx_rbtree_t               lookups;
     ngx_rbtree_node_t          sentinel;
     ngx_uint_t                 calls;
+    ngx_uint_t                 claims;         /* of them, held */
+    ngx_uint_t                 waits;          /* of calls for a claim, which
+                                                  ask nobody meanwhile */
+    time_t                     clocked;        /* when Redis' time was asked
+                                                  for engines of this host */
     time_t                     said;           /* that they are too many */
 } ngx_image_resolver_t;
 
