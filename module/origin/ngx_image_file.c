@@ -71,6 +71,7 @@ void *
 ngx_image_file_value(ngx_image_file_t *file)
 {
     void             *value;
+    ngx_uint_t        level;
     ngx_file_info_t   fi;
 
     if (file->checked == ngx_time()) {
@@ -79,34 +80,29 @@ ngx_image_file_value(ngx_image_file_t *file)
 
     file->checked = ngx_time();
 
-    if (ngx_file_info(file->name.data, &fi) == NGX_FILE_ERROR) {
+    ngx_memzero(&fi, sizeof(ngx_file_info_t));
 
-        /* it may be on its way to be replaced; what was read goes on */
-
-        if (!file->said) {
-            file->said = 1;
-
-            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
-                          ngx_file_info_n " \"%V\" failed: what was read "
-                          "before is used", &file->name);
-        }
-
+    if (ngx_file_info(file->name.data, &fi) != NGX_FILE_ERROR
+        && !ngx_image_file_changed(&fi, &file->info))
+    {
         return file->value;
     }
 
-    if (!ngx_image_file_changed(&fi, &file->info)) {
-        return file->value;
-    }
+    /* what cannot be used is tried again, as it may be our own lack of memory
+     * or descriptors, but said once */
 
-    value = ngx_image_file_read(file, ngx_cycle->log, NGX_LOG_ERR);
+    level = (file->said && !ngx_image_file_changed(&fi, &file->bad))
+            ? NGX_LOG_DEBUG : NGX_LOG_ERR;
 
-    file->said = 0;
+    value = ngx_image_file_read(file, ngx_cycle->log, level);
 
     if (value == NULL) {
+        file->bad = fi;
+        file->said = 1;
 
-        /* said once: what was looked at is not looked at again */
-
-        file->info = fi;
+        ngx_log_error(level, ngx_cycle->log, 0,
+                      "\"%V\" has changed and can't be used: what was read "
+                      "before is", &file->name);
 
         return file->value;
     }
@@ -115,8 +111,8 @@ ngx_image_file_value(ngx_image_file_t *file)
                   "\"%V\" has changed and was read again", &file->name);
 
     file->type->free(file->value);
-
     file->value = value;
+    file->said = 0;
 
     return value;
 }
@@ -193,10 +189,8 @@ ngx_image_file_read(ngx_image_file_t *file, ngx_log_t *log, ngx_uint_t level)
 done:
 
     if (error) {
-        ngx_log_error(level, log, 0, "invalid file \"%V\", %s: write %s%s",
-                      &file->name, error, file->type->instead,
-                      level == NGX_LOG_EMERG
-                      ? "" : "; what was read before is used");
+        ngx_log_error(level, log, 0, "invalid file \"%V\", %s: write %s",
+                      &file->name, error, file->type->instead);
     }
 
     if (content) {

@@ -37,8 +37,9 @@ typedef struct {
 
     void                   *value;
     ngx_file_info_t         info;        /* of what was read last */
+    ngx_file_info_t         bad;         /* of what could not be, last */
     time_t                  checked;
-    unsigned                said:1;      /* that it cannot be read */
+    unsigned                said:1;      /* that it could not */
 } ngx_image_file_t;
 
 
