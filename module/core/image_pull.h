@@ -14,7 +14,7 @@
 
 #define IMAGE_PULL_LINE     (64 * 1024)            /* bytes of a line */
 #define IMAGE_PULL_STREAM   (64 * 1024 * 1024)     /* of all of them */
-#define IMAGE_PULL_MESSAGE  256
+#define IMAGE_PULL_MESSAGE  4096                   /* bytes of an error */
 
 
 /* zeroed by the caller; lines hold no pointers into what was fed */

@@ -386,7 +386,7 @@ ngx_image_daemon_distribution_handler(ngx_image_ask_t *ask,
 static ngx_int_t
 ngx_image_daemon_hash(ngx_image_daemon_ctx_t *ctx)
 {
-    image_str_t        parts[3];
+    image_str_t        parts[4];
     ngx_image_call_t  *call;
 
     static const image_str_t  kind = image_str("pull");
@@ -395,13 +395,17 @@ ngx_image_daemon_hash(ngx_image_daemon_ctx_t *ctx)
 
     parts[0] = kind;
 
-    parts[1].data = call->engine->url.data;
-    parts[1].len = call->engine->url.len;
+    /* by where it is: it may have another name in another resolver */
 
-    parts[2].data = call->reference->text;
-    parts[2].len = call->reference->len;
+    parts[1].data = call->engine->base.data;
+    parts[1].len = call->engine->base.len;
+    parts[2].data = call->engine->socket.data;
+    parts[2].len = call->engine->socket.len;
 
-    return image_hash(ctx->claim, parts, 3) == 0 ? NGX_OK : NGX_ERROR;
+    parts[3].data = call->reference->text;
+    parts[3].len = call->reference->len;
+
+    return image_hash(ctx->claim, parts, 4) == 0 ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -656,6 +660,10 @@ ngx_image_daemon_refused(ngx_image_daemon_ctx_t *ctx, ngx_image_fetch_t *f,
         }
     }
 
+    if (reason == IMAGE_RATE_LIMITED) {
+        ctx->ask.call->retry_after = ngx_image_ask_retry_after(f);
+    }
+
     len = ngx_image_daemon_cut(message, len);
 
     ngx_image_ask_error(&ctx->ask, reason, "%ui: %*s", f->status, len,
@@ -719,6 +727,12 @@ ngx_image_daemon_cut(u_char *message, size_t len)
             host = (dst - message > 2 && dst[-2] == '/' && dst[-3] == ':')
                    ? dst : NULL;
         }
+    }
+
+    /* of a user, the end may be missing */
+
+    if (host && len == IMAGE_PULL_MESSAGE) {
+        dst = host;
     }
 
     return dst - message;

@@ -43,7 +43,6 @@ typedef struct {
     ngx_str_t               port;          /* empty, digits, or "*" */
     ngx_str_t               endpoint;      /* "https://host[:port]", or empty:
                                               made from the reference */
-    ngx_str_t               endpoint_host; /* its host, lower case */
     ngx_image_fetch_tls_t   tls;
     ngx_str_t               subject;       /* of the client certificate */
     ngx_image_file_t       *credentials;   /* NULL: none */
@@ -85,7 +84,8 @@ struct ngx_image_engine_s {
                                               whole URL, with {image} */
     ngx_str_t                 socket;      /* path, NUL-terminated, or empty */
     ngx_image_fetch_tls_t     tls;
-    ngx_str_t                 subject;     /* of the client certificate */
+    ngx_str_t                 subject;     /* of the client certificate, after
+                                              a hash of ->tls.ca */
     ngx_image_file_t         *credentials; /* NULL: none */
     ngx_image_file_t         *token;       /* NULL: none */
     ngx_str_t                 namespace;   /* empty: all */

@@ -195,6 +195,13 @@ ngx_image_registry_request_handler(ngx_image_fetch_t *f)
         ctx->peer = f->peer;
     }
 
+    /* of an answer that says no, nobody reads the body */
+
+    if (f->status != 200 && f->body.data) {
+        (void) ngx_pfree(f->pool, f->body.data);
+        ngx_str_null(&f->body);
+    }
+
     switch (f->status) {
 
     case 301:
