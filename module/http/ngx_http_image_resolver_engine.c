@@ -26,6 +26,8 @@ static char *ngx_http_image_resolver_engine_pull(ngx_conf_t *cf,
     ngx_image_engine_t *engine, ngx_str_t *arg, ngx_str_t *pull);
 static char *ngx_http_image_resolver_engine_namespace(ngx_conf_t *cf,
     ngx_image_engine_t *engine, ngx_str_t *arg, ngx_str_t *name);
+static char *ngx_http_image_resolver_engine_ca(ngx_conf_t *cf,
+    ngx_image_engine_t *engine);
 static char *ngx_http_image_resolver_engine_base(ngx_conf_t *cf,
     ngx_image_engine_t *engine);
 static u_char *ngx_http_image_resolver_engine_types(ngx_conf_t *cf,
@@ -88,7 +90,42 @@ ngx_http_image_resolver_engine(ngx_conf_t *cf, ngx_image_resolver_t *resolver)
         rv = ngx_http_image_resolver_engine_base(cf, engine);
     }
 
+    if (rv == NGX_CONF_OK && engine->tls.ca.len) {
+        rv = ngx_http_image_resolver_engine_ca(cf, engine);
+    }
+
     return rv;
+}
+
+
+/* one that is verified tells nothing for another one that is not */
+
+static char *
+ngx_http_image_resolver_engine_ca(ngx_conf_t *cf, ngx_image_engine_t *engine)
+{
+    u_char       *p;
+    uint8_t       hash[IMAGE_HASH];
+    image_str_t   ca;
+
+    ca.data = engine->tls.ca.data;
+    ca.len = engine->tls.ca.len;
+
+    p = ngx_pnalloc(cf->pool, 2 * IMAGE_HASH + 1 + engine->subject.len);
+
+    if (p == NULL || image_hash(hash, &ca, 1) != 0) {
+        return NGX_CONF_ERROR;
+    }
+
+    image_hex(p, hash, IMAGE_HASH);
+    p[2 * IMAGE_HASH] = ' ';
+
+    ngx_memcpy(p + 2 * IMAGE_HASH + 1, engine->subject.data,
+               engine->subject.len);
+
+    engine->subject.data = p;
+    engine->subject.len += 2 * IMAGE_HASH + 1;
+
+    return NGX_CONF_OK;
 }
 
 

@@ -170,10 +170,6 @@ ngx_http_image_resolver_registry_endpoint(ngx_conf_t *cf,
     registry->endpoint = *url;
     registry->endpoint.len -= path.len;
 
-    ngx_strlow(host.data, host.data, host.len);
-
-    registry->endpoint_host = host;
-
     return NGX_CONF_OK;
 }
 
