@@ -22,7 +22,7 @@
 /*
  * A transfer that ends while its name is looked up leaves the resolver's
  * thread behind, for as long as getaddrinfo() takes: so many of them in so
- * many seconds, and no transfer is begun.
+ * many seconds, and no name is looked up.
  */
 #define NGX_IMAGE_CURL_LOST      64
 #define NGX_IMAGE_CURL_LOST_AGE  30
@@ -45,6 +45,8 @@ static void ngx_image_curl_lost(ngx_image_curl_t *t);
 static void ngx_image_curl_doom(CURL *easy);
 static ngx_connection_t *ngx_image_curl_find(curl_socket_t fd);
 static ngx_connection_t *ngx_image_curl_connect(curl_socket_t fd);
+static ngx_atomic_uint_t ngx_image_curl_inode(curl_socket_t fd);
+static ngx_uint_t ngx_image_curl_too_slow(ngx_image_curl_t *t);
 static ngx_int_t ngx_image_curl_interest(ngx_event_t *ev, ngx_int_t event,
     ngx_uint_t wanted);
 static void ngx_image_curl_forget(ngx_connection_t *c);
@@ -245,7 +247,6 @@ ngx_image_curl_create(void **owner, ngx_log_t *log, ngx_msec_t timeout)
 ngx_int_t
 ngx_image_curl_start(ngx_image_curl_t *t)
 {
-    time_t     lost;
     sigset_t   old;
     CURLMcode  rc;
 
@@ -260,12 +261,10 @@ ngx_image_curl_start(ngx_image_curl_t *t)
         return NGX_OK;
     }
 
-    lost = ngx_image_multi_lost[ngx_image_multi_nlost % NGX_IMAGE_CURL_LOST];
-
-    if (lost && ngx_time() - lost < NGX_IMAGE_CURL_LOST_AGE) {
+    if (t->name && ngx_image_curl_too_slow(t)) {
         ngx_log_error(NGX_LOG_ERR, t->log, 0,
-                      "%d names could not be resolved in time: nobody is "
-                      "asked for some seconds", NGX_IMAGE_CURL_LOST);
+                      "too many names could not be resolved in time: none is "
+                      "looked up for some seconds");
         return NGX_ERROR;
     }
 
@@ -322,6 +321,7 @@ curl_socket_t
 ngx_image_curl_socket(ngx_image_curl_t *t, struct curl_sockaddr *address)
 {
     ngx_err_t          err;
+    ngx_uint_t         reads, writes;
     curl_socket_t      fd;
     ngx_connection_t  *c;
 
@@ -354,6 +354,20 @@ ngx_image_curl_socket(ngx_image_curl_t *t, struct curl_sockaddr *address)
         return CURL_SOCKET_BAD;
     }
 
+    /*
+     * One of the same number was closed unseen, and libcurl need not tell what
+     * it wants to know of this one, if that is the same.
+     */
+
+    c = ngx_image_curl_find(fd);
+
+    reads = c && c->read->active;
+    writes = c && c->write->active;
+
+    if (c) {
+        ngx_image_curl_forget(c);
+    }
+
     c = ngx_image_curl_connect(fd);
 
     if (c == NULL) {
@@ -365,6 +379,16 @@ ngx_image_curl_socket(ngx_image_curl_t *t, struct curl_sockaddr *address)
     /* ours from here to ngx_image_curl_on_close() */
 
     c->data = c;
+
+    if (ngx_image_curl_interest(c->read, NGX_READ_EVENT, reads) != NGX_OK
+        || ngx_image_curl_interest(c->write, NGX_WRITE_EVENT, writes)
+           != NGX_OK)
+    {
+        t->overloaded = 1;
+        ngx_image_curl_forget(c);
+        (void) ngx_close_socket(fd);
+        return CURL_SOCKET_BAD;
+    }
 
     return fd;
 }
@@ -386,6 +410,11 @@ ngx_image_curl_on_socket(CURL *easy, curl_socket_t fd, int what, void *data,
                    "image curl socket %d: %d", fd, what);
 
     c = ngx_image_curl_find(fd);
+
+    if (c && c->number != ngx_image_curl_inode(fd)) {
+        ngx_image_curl_forget(c);
+        c = NULL;
+    }
 
     if (what == CURL_POLL_REMOVE) {
 
@@ -681,6 +710,23 @@ ngx_image_curl_hand_over(ngx_image_curl_t *t, CURLcode code)
 }
 
 
+/* of the names that strangers gave, half as many are enough */
+
+static ngx_uint_t
+ngx_image_curl_too_slow(ngx_image_curl_t *t)
+{
+    time_t      lost;
+    ngx_uint_t  n;
+
+    n = t->stranger ? NGX_IMAGE_CURL_LOST / 2 : 0;
+
+    lost = ngx_image_multi_lost[(ngx_image_multi_nlost + n)
+                                % NGX_IMAGE_CURL_LOST];
+
+    return lost && ngx_time() - lost < NGX_IMAGE_CURL_LOST_AGE;
+}
+
+
 /* was it given up while its name was looked up? */
 
 static void
@@ -770,11 +816,29 @@ ngx_image_curl_connect(curl_socket_t fd)
     c->read->log = ngx_image_multi_log;
     c->write->log = ngx_image_multi_log;
 
+    c->number = ngx_image_curl_inode(fd);
+
     ngx_queue_insert_head(&ngx_image_multi_sockets[(ngx_uint_t) fd
                                                    % NGX_IMAGE_CURL_BUCKETS],
                           &c->queue);
 
     return c;
+}
+
+
+/*
+ * libcurl 7.88 closes a socket that never got connected without
+ * CLOSESOCKETFUNCTION, and only then tells that it wants to know nothing more
+ * of it: by then its number may be another one's.  So sockets are known by
+ * their inodes.
+ */
+
+static ngx_atomic_uint_t
+ngx_image_curl_inode(curl_socket_t fd)
+{
+    ngx_file_info_t  fi;
+
+    return (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) ? 0 : fi.st_ino;
 }
 
 
@@ -803,13 +867,23 @@ ngx_image_curl_interest(ngx_event_t *ev, ngx_int_t event, ngx_uint_t wanted)
 }
 
 
-/* the socket itself stays open: it is libcurl's */
+/* the socket itself stays open: it is libcurl's.  Of one that has been closed
+ * the kernel knows no events */
 
 static void
 ngx_image_curl_forget(ngx_connection_t *c)
 {
-    (void) ngx_image_curl_interest(c->read, NGX_READ_EVENT, 0);
-    (void) ngx_image_curl_interest(c->write, NGX_WRITE_EVENT, 0);
+    ngx_uint_t  flags;
+
+    flags = (c->number == ngx_image_curl_inode(c->fd)) ? 0 : NGX_CLOSE_EVENT;
+
+    if (c->read->active) {
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, flags);
+    }
+
+    if (c->write->active) {
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, flags);
+    }
 
     if (c->read->posted) {
         ngx_delete_posted_event(c->read);

@@ -37,6 +37,8 @@ struct ngx_image_curl_s {
     unsigned             done:1;
     unsigned             doomed:1;     /* ends at the next opportunity */
     unsigned             overloaded:1; /* no connection for its socket */
+    unsigned             name:1;       /* has to be looked up */
+    unsigned             stranger:1;   /* ... and was not named by us */
 };
 
 

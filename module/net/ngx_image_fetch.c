@@ -75,6 +75,8 @@ ngx_image_fetch_start(ngx_image_fetch_t *f)
 
     t->handler = ngx_image_fetch_finish;
     t->data = f;
+    t->name = !f->numeric;
+    t->stranger = f->stranger && !f->named;
 
     /* a proxy connects to what it is told: not even its name is looked up
      * for an address that may not be asked */

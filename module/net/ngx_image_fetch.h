@@ -84,6 +84,8 @@ struct ngx_image_fetch_s {
     ngx_uint_t                 deny;   /* address classes, at connect; behind
                                           a proxy, of a host that is written
                                           as an address */
+    ngx_flag_t                 stranger;  /* who named the host, such as by a
+                                          redirect */
     ngx_image_fetch_tls_t     *tls;    /* or NULL: the system's */
     ngx_image_fetch_pt         handler;
     void                      *data;
@@ -116,6 +118,7 @@ struct ngx_image_fetch_s {
     unsigned                   oversized:1;
     unsigned                   no_memory:1;
     unsigned                   unwanted:1;  /* ->body_handler said so */
+    unsigned                   numeric:1;   /* connects to no name */
     unsigned                   named:1;     /* connects to where an operator
                                                said, whatever address it is */
     unsigned                   connected:1;

@@ -14,6 +14,7 @@ static ngx_int_t ngx_image_fetch_terminated(ngx_str_t *value);
 static ngx_int_t ngx_image_fetch_clean(ngx_str_t *value);
 static ngx_uint_t ngx_image_fetch_web(CURLU *u);
 static ngx_uint_t ngx_image_fetch_host(CURLU *u);
+static ngx_uint_t ngx_image_fetch_numeric(CURLU *u);
 
 
 ngx_int_t
@@ -29,6 +30,7 @@ ngx_image_fetch_validate(ngx_image_fetch_t *f)
 
     if (f->socket.len) {
         f->peer = NGX_IMAGE_ADDR_LOOPBACK;
+        f->numeric = 1;
         return ngx_image_fetch_terminated(&f->socket);
     }
 
@@ -74,6 +76,9 @@ ngx_image_fetch_validate_url(ngx_image_fetch_t *f)
 
         if (f->proxy.len) {
             f->peer = ngx_image_fetch_host(u);
+
+        } else {
+            f->numeric = ngx_image_fetch_numeric(u);
         }
     }
 
@@ -125,6 +130,7 @@ ngx_image_fetch_validate_proxy(ngx_image_fetch_t *f)
             && (password == CURLUE_OK || password == CURLUE_NO_PASSWORD))
         {
             rc = NGX_OK;
+            f->numeric = ngx_image_fetch_numeric(u);
         }
     }
 
@@ -241,4 +247,28 @@ ngx_image_fetch_host(CURLU *u)
     curl_free(text);
 
     return class;
+}
+
+
+/* is the host of a URL an address, which nobody has to look up? */
+
+static ngx_uint_t
+ngx_image_fetch_numeric(CURLU *u)
+{
+    char        *host;
+    ngx_uint_t   numeric;
+
+    host = NULL;
+
+    if (curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK) {
+        return 0;
+    }
+
+    numeric = (host[0] == '['
+               || ngx_inet_addr((u_char *) host, ngx_strlen(host))
+                  != INADDR_NONE);
+
+    curl_free(host);
+
+    return numeric;
 }

@@ -49,6 +49,8 @@ ngx_image_names_start(ngx_image_names_t *n)
                           ngx_image_names_on_open);
     ngx_image_curl_option(t, CURLOPT_OPENSOCKETDATA, (void *) n);
 
+    t->name = 1;
+
     if (ngx_image_curl_start(t) != NGX_OK) {
         ngx_image_curl_free(t);
         return NGX_ERROR;
