@@ -656,10 +656,9 @@ ngx_image_lookup_claim(ngx_image_call_t *call, uint8_t *hash)
     /* it is clients who choose what is pulled: there is room for the rest */
 
     if (!lookup->claimed
-        && (resolver->claims >= ngx_max(resolver->connections / 2, 1)
-            || (!lookup->waits && resolver->waits >= resolver->connections)))
+        && resolver->claims >= ngx_max(resolver->connections / 2, 1))
     {
-        return NGX_DECLINED;
+        return lookup->waits ? NGX_BUSY : NGX_DECLINED;
     }
 
     ngx_memcpy(id.hash, hash, IMAGE_HASH);
@@ -675,6 +674,11 @@ ngx_image_lookup_claim(ngx_image_call_t *call, uint8_t *hash)
     }
 
     if (rc == NGX_BUSY && !lookup->claimed && !lookup->waits) {
+
+        if (resolver->waits >= resolver->connections) {
+            return NGX_DECLINED;
+        }
+
         lookup->waits = 1;
         resolver->waits++;
         resolver->calls--;
