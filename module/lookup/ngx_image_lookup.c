@@ -653,18 +653,20 @@ ngx_image_lookup_claim(ngx_image_call_t *call, uint8_t *hash)
     lookup = call->data;
     resolver = lookup->resolver;
 
-    /* it is clients who choose what is pulled: there is room for the rest */
-
-    if (!lookup->claimed
-        && resolver->claims >= ngx_max(resolver->connections / 2, 1))
-    {
-        return lookup->waits ? NGX_BUSY : NGX_DECLINED;
-    }
-
     ngx_memcpy(id.hash, hash, IMAGE_HASH);
 
     rc = ngx_image_zone_claim(resolver->claimed, &id, lookup->owner,
                               NGX_IMAGE_LOOKUP_CLAIM);
+
+    /* it is clients who choose what is pulled: there is room for the rest */
+
+    if (rc == NGX_OK && !lookup->claimed
+        && resolver->claims >= ngx_max(resolver->connections / 2, 1))
+    {
+        ngx_image_zone_release(resolver->claimed, &id, lookup->owner);
+
+        return lookup->waits ? NGX_BUSY : NGX_DECLINED;
+    }
 
     if (rc == NGX_OK && !lookup->claimed) {
         ngx_image_lookup_go_on(lookup);
@@ -777,10 +779,20 @@ ngx_image_lookup_changed(ngx_image_lookup_t *lookup, ngx_pool_t *pool)
 
     question = lookup->question;
 
-    return ngx_image_lookup_identify(&question, pool) != NGX_OK
-           || ngx_memcmp(question.subject.id.hash,
-                         lookup->question.subject.id.hash, IMAGE_HASH)
-              != 0;
+    if (ngx_image_lookup_identify(&question, pool) == NGX_OK
+        && ngx_memcmp(question.subject.id.hash,
+                      lookup->question.subject.id.hash, IMAGE_HASH)
+           == 0)
+    {
+        return 0;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, lookup->log, 0,
+                  "image digest: credentials have changed while \"%V\" was "
+                  "looked up: nothing is taken from it",
+                  &lookup->question.subject.reference);
+
+    return 1;
 }
 
 

@@ -84,8 +84,8 @@ struct ngx_image_fetch_s {
     ngx_uint_t                 deny;   /* address classes, at connect; behind
                                           a proxy, of a host that is written
                                           as an address */
-    ngx_flag_t                 stranger;  /* who named the host, such as by a
-                                          redirect */
+    ngx_flag_t                 stranger;  /* named the host: a client, or by a
+                                          redirect another host */
     ngx_image_fetch_tls_t     *tls;    /* or NULL: the system's */
     ngx_image_fetch_pt         handler;
     void                      *data;

@@ -24,6 +24,9 @@ static void ngx_image_registry_token(ngx_image_registry_ctx_t *ctx,
 static ngx_int_t ngx_image_registry_realm(ngx_image_registry_ctx_t *ctx,
     image_challenge_t *challenge);
 static ngx_uint_t ngx_image_registry_trusted(ngx_image_registry_ctx_t *ctx);
+static ngx_image_fetch_t *ngx_image_registry_token_fetch(
+    ngx_image_registry_ctx_t *ctx, ngx_image_fetch_method_e method,
+    ngx_image_url_t *url);
 static ngx_int_t ngx_image_registry_token_get(ngx_image_registry_ctx_t *ctx);
 static ngx_int_t ngx_image_registry_token_post(
     ngx_image_registry_ctx_t *ctx);
@@ -446,6 +449,25 @@ ngx_image_registry_trusted(ngx_image_registry_ctx_t *ctx)
 }
 
 
+/* a token server that the operator named is no stranger's host */
+
+static ngx_image_fetch_t *
+ngx_image_registry_token_fetch(ngx_image_registry_ctx_t *ctx,
+    ngx_image_fetch_method_e method, ngx_image_url_t *url)
+{
+    ngx_image_fetch_t  *f;
+
+    f = ngx_image_registry_fetch(ctx, method, url,
+                                 ngx_image_registry_token_handler);
+
+    if (f && !ctx->call->registry->any && ngx_image_registry_trusted(ctx)) {
+        f->stranger = 0;
+    }
+
+    return f;
+}
+
+
 static ngx_int_t
 ngx_image_registry_token_get(ngx_image_registry_ctx_t *ctx)
 {
@@ -476,8 +498,7 @@ ngx_image_registry_token_get(ngx_image_registry_ctx_t *ctx)
     p = ngx_cpymem(p, form.data, form.len);
     *p = '\0';
 
-    f = ngx_image_registry_fetch(ctx, NGX_IMAGE_FETCH_GET, &url,
-                                 ngx_image_registry_token_handler);
+    f = ngx_image_registry_token_fetch(ctx, NGX_IMAGE_FETCH_GET, &url);
     if (f == NULL) {
         return NGX_ERROR;
     }
@@ -525,8 +546,7 @@ ngx_image_registry_token_post(ngx_image_registry_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    f = ngx_image_registry_fetch(ctx, NGX_IMAGE_FETCH_POST, &ctx->realm,
-                                 ngx_image_registry_token_handler);
+    f = ngx_image_registry_token_fetch(ctx, NGX_IMAGE_FETCH_POST, &ctx->realm);
     if (f == NULL) {
         return NGX_ERROR;
     }

@@ -135,7 +135,7 @@ ngx_image_registry_fetch(ngx_image_registry_ctx_t *ctx,
     f->timeout = (left > 0) ? (ngx_msec_t) left : 1;
     f->proxy = ctx->call->engine->proxy;
     f->deny = ngx_image_registry_deny(ctx, own);
-    f->stranger = !own;
+    f->stranger = !own || (ctx->call->registry->any && ctx->mirror == NULL);
 
     if (own) {
         f->tls = ctx->tls;
