@@ -12,6 +12,7 @@ use Test::More;
 use ImageDigest::Cache;
 use ImageDigest::FaultServer;
 use ImageDigest::Names;
+use ImageDigest::Origin;
 
 my $hangs = ImageDigest::FaultServer->start(raw => sub {
     my ($socket) = @_;
@@ -19,11 +20,16 @@ my $hangs = ImageDigest::FaultServer->start(raw => sub {
     1 while sysread $socket, my $bytes, 4096;
 });
 
+my $origin = ImageDigest::Origin->start;
+my $own = 'own.test:' . $origin->port;
+
 my $cache = ImageDigest::Names->new(
+    'own.test' => '127.0.0.1',
     map { ("slow$_.test" => '- 20') } 1 .. 200)->around(sub {
         ImageDigest::Cache->start(
             resolver  => "registry *;\nconnections 100;\ntimeout 200ms;\n"
-                         . 'registry 127.0.0.1:' . $hangs->port . ' insecure;',
+                         . 'registry 127.0.0.1:' . $hangs->port . ' insecure;'
+                         . "registry $own insecure;",
             locations => { i => 'image_digest_timeout 20s;' });
     });
 
@@ -60,6 +66,10 @@ cmp_ok threads(), '<=', 130, 'the threads are bounded';
 ok $cache->wait_for_log(qr/names could not be resolved in time/),
     'and the log says why';
 
+is $cache->ask('i', "$own/app:1")->{digest}, $origin->digest('app:1'),
+    'a name that the operator wrote is still looked up';
+is $cache->ask('i', $origin->host . '/app:1')->{error}, 'registry_not_allowed',
+    'an address of strangers needs no name';
 is $cache->ask('i', 'app@sha256:' . 'a' x 64)->{status}, 'PINNED',
     'who needs nobody is served';
 
