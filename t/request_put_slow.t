@@ -62,7 +62,7 @@ is $answer->{body}, '', 'without a body';
 is $answer->{headers}{'cache-control'}, 'no-store', 'not to be stored';
 is $answer->{headers}{connection}, 'keep-alive', 'kept alive';
 is +($nginx->access_log(1))[0] =~ s/\d+$//r, 'PUT 200 dropped ', 'in the log';
-cmp_ok peak() - $peak, '<', 4096, 'less than 4 MiB of memory more';
+cmp_ok peak() - $peak, '<', 16384, 'less than 16 MiB of memory more';
 
 is_deeply [$nginx->log(qr/temporary file/)], [], 'and nothing on disk';
 
