@@ -735,8 +735,9 @@ ngx_image_curl_lost(ngx_image_curl_t *t)
     long        connects;
     curl_off_t  named;
 
-    if (curl_easy_getinfo(t->easy, CURLINFO_NAMELOOKUP_TIME_T, &named)
-        != CURLE_OK
+    if (!t->name
+        || curl_easy_getinfo(t->easy, CURLINFO_NAMELOOKUP_TIME_T, &named)
+           != CURLE_OK
         || curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects)
            != CURLE_OK
         || named > 0 || connects > 0)
