@@ -14,6 +14,32 @@ static void ngx_image_ask_handler(ngx_image_fetch_t *f);
 static void ngx_image_ask_close(ngx_image_ask_t *ask);
 
 
+ngx_int_t
+ngx_image_ask_identity(ngx_image_engine_t *engine,
+    ngx_image_registry_t *registry, image_reference_t *reference,
+    ngx_pool_t *pool, image_str_t *parts, ngx_uint_t *nparts)
+{
+    parts[0].data = engine->type->name.data;
+    parts[0].len = engine->type->name.len;
+
+    parts[1].data = engine->url.data;
+    parts[1].len = engine->url.len;
+
+    parts[2].data = engine->namespace.data;
+    parts[2].len = engine->namespace.len;
+
+    parts[3].data = engine->token ? engine->token->name.data : NULL;
+    parts[3].len = engine->token ? engine->token->name.len : 0;
+
+    parts[4].data = engine->subject.data;
+    parts[4].len = engine->subject.len;
+
+    *nparts = 5;
+
+    return NGX_OK;
+}
+
+
 void
 ngx_image_ask_begin(ngx_image_ask_t *ask, ngx_msec_t timeout)
 {

@@ -34,6 +34,14 @@ struct ngx_image_ask_s {
 
 
 /*
+ * For ngx_image_engine_type_t.identity, of types without "credentials=": a
+ * token is replaced all the time, so it is its file that tells who asks.
+ */
+ngx_int_t ngx_image_ask_identity(ngx_image_engine_t *engine,
+    ngx_image_registry_t *registry, image_reference_t *reference,
+    ngx_pool_t *pool, image_str_t *parts, ngx_uint_t *nparts);
+
+/*
  * A request to the engine: path is what follows ->base, and an Accept of JSON,
  * TLS, socket and the time that is left of ->timeout are set.  NULL: no
  * memory.  ngx_image_ask_begin() starts that time, now and anew for each step

@@ -12,9 +12,6 @@
 #define NGX_IMAGE_HTTP_MAX  (64 * 1024)    /* bytes of an answer */
 
 
-static ngx_int_t ngx_image_http_identity(ngx_image_engine_t *engine,
-    ngx_image_registry_t *registry, image_reference_t *reference,
-    ngx_pool_t *pool, image_str_t *parts, ngx_uint_t *nparts);
 static ngx_int_t ngx_image_http_start(ngx_image_call_t *call);
 static ngx_int_t ngx_image_http_url(ngx_image_call_t *call, ngx_str_t *url);
 static void ngx_image_http_handler(ngx_image_ask_t *ask,
@@ -24,35 +21,10 @@ static void ngx_image_http_handler(ngx_image_ask_t *ask,
 ngx_image_engine_type_t  ngx_image_http_engine = {
     ngx_string("http"),
     NGX_IMAGE_ENGINE_TOKEN|NGX_IMAGE_ENGINE_TEMPLATE,
-    ngx_image_http_identity,
+    ngx_image_ask_identity,
     ngx_image_http_start,
     ngx_image_ask_cancel
 };
-
-
-/* a token is replaced, so it is its file that tells who asks */
-
-static ngx_int_t
-ngx_image_http_identity(ngx_image_engine_t *engine,
-    ngx_image_registry_t *registry, image_reference_t *reference,
-    ngx_pool_t *pool, image_str_t *parts, ngx_uint_t *nparts)
-{
-    parts[0].data = engine->type->name.data;
-    parts[0].len = engine->type->name.len;
-
-    parts[1].data = engine->url.data;
-    parts[1].len = engine->url.len;
-
-    parts[2].data = engine->token ? engine->token->name.data : NULL;
-    parts[2].len = engine->token ? engine->token->name.len : 0;
-
-    parts[3].data = engine->subject.data;
-    parts[3].len = engine->subject.len;
-
-    *nparts = 4;
-
-    return NGX_OK;
-}
 
 
 static ngx_int_t

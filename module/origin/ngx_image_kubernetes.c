@@ -28,9 +28,6 @@ typedef struct {
 } ngx_image_kubernetes_ctx_t;
 
 
-static ngx_int_t ngx_image_kubernetes_identity(ngx_image_engine_t *engine,
-    ngx_image_registry_t *registry, image_reference_t *reference,
-    ngx_pool_t *pool, image_str_t *parts, ngx_uint_t *nparts);
 static ngx_int_t ngx_image_kubernetes_start(ngx_image_call_t *call);
 static void ngx_image_kubernetes_begin(ngx_image_kubernetes_ctx_t *ctx);
 static ngx_int_t ngx_image_kubernetes_list(ngx_image_kubernetes_ctx_t *ctx);
@@ -48,38 +45,10 @@ static const char *ngx_image_kubernetes_why(ngx_image_kubernetes_ctx_t *ctx,
 ngx_image_engine_type_t  ngx_image_kubernetes_engine = {
     ngx_string("kubernetes"),
     NGX_IMAGE_ENGINE_TOKEN|NGX_IMAGE_ENGINE_NAMESPACE|NGX_IMAGE_ENGINE_PODS,
-    ngx_image_kubernetes_identity,
+    ngx_image_ask_identity,
     ngx_image_kubernetes_start,
     ngx_image_ask_cancel
 };
-
-
-/* a token is rotated, so it is its file that tells who asks */
-
-static ngx_int_t
-ngx_image_kubernetes_identity(ngx_image_engine_t *engine,
-    ngx_image_registry_t *registry, image_reference_t *reference,
-    ngx_pool_t *pool, image_str_t *parts, ngx_uint_t *nparts)
-{
-    parts[0].data = engine->type->name.data;
-    parts[0].len = engine->type->name.len;
-
-    parts[1].data = engine->url.data;
-    parts[1].len = engine->url.len;
-
-    parts[2].data = engine->namespace.data;
-    parts[2].len = engine->namespace.len;
-
-    parts[3].data = engine->token ? engine->token->name.data : NULL;
-    parts[3].len = engine->token ? engine->token->name.len : 0;
-
-    parts[4].data = engine->subject.data;
-    parts[4].len = engine->subject.len;
-
-    *nparts = 5;
-
-    return NGX_OK;
-}
 
 
 static ngx_int_t
