@@ -26,6 +26,7 @@ spit("$dir/two", "token token\n");
 spit("$dir/empty", '');
 spit("$dir/newlines", "\n\r\n");
 spit("$dir/text", "neither JSON nor PEM\n");
+spit("$dir/short", 'x' x 31 . "\n");
 spit("$dir/auths.json", '{"auths":[]}');
 spit("$dir/auth.json", '{"auths":{"ghcr.io":{"auth":"%"}}}');
 spit("$dir/twice.json", '{"auths":{},"auths":{}}');
@@ -131,7 +132,8 @@ my @resolver = (
      'redis redis://user@redis <username=user> password=SECRET;',
      'redis unix:/path username=user <username=user> password=SECRET;'],
     ['invalid or duplicate parameter of "redis": write "username=", one of '
-     . '"password=" and "password_file=", "prefix=" and "timeout=", each once '
+     . '"password=" and "password_file=", "secret_file=", "prefix=" and '
+     . '"timeout=", each once '
      . 'and with a value',
      map { "redis redis://redis $_;" }
      'username=', 'password=', 'prefix=', 'prefix=a prefix=b',
@@ -143,6 +145,12 @@ my @resolver = (
     [$file, "redis redis://redis password_file=<$dir/empty>;"],
     ['invalid "<>" in "redis": write a file that holds a password',
      "redis redis://redis <password_file=$dir/newlines>;"],
+    [$missing, "redis redis://redis secret_file=<$dir/none>;"],
+    [$file, "redis redis://redis secret_file=<$dir/empty>;"],
+    ['invalid "<>" in "redis": write a file that holds at least 32 bytes, '
+     . 'such as "openssl rand -hex 32" prints',
+     map { "redis redis://redis <secret_file=$dir/$_>;" }
+     'newlines', 'text', 'short'],
     ['invalid "<>" in "redis": write a time such as "timeout=200ms"',
      map { "redis redis://redis <timeout=$_>;" } '', '0', 'soon', '-1s'],
 
@@ -412,13 +420,13 @@ my @server = (
     ['invalid "<>" in "image_digest": write "image_digest off;" alone',
      'image_digest off <platform=linux/amd64>;'],
     ['invalid parameter "<>" of "image_digest": write "resolver=NAME", '
-     . '"engine=NAME", "platform=OS/ARCH" or "pod=ADDRESS"',
+     . '"engine=NAME", "platform=OS/ARCH", "pod=ADDRESS" or "session=ID"',
      map { "image_digest golang <$_>;" } 'platforms=linux/amd64', 'golang',
      'off'],
     ['duplicate parameter "<>": write it once',
      map { "image_digest golang $_ <$_>;" } 'resolver=default',
      'engine=registry', 'engine=$arg_engine', 'platform=linux/amd64',
-     'pod=10.0.0.1', 'pod=$remote_addr'],
+     'pod=10.0.0.1', 'pod=$remote_addr', 'session=job', 'session=$arg_job'],
     ['invalid "<>": write the name of an "image_resolver", without variables',
      map { "image_digest golang <$_>;" } 'resolver=', 'resolver=$host'],
     ['invalid "<>": write "engine=registry", or the name of another engine',
@@ -436,6 +444,10 @@ my @server = (
      . 'type "kubernetes", or no "pod=",',
      'image_digest golang pod=10.0.0.1;',
      'image_digest $arg_image pod=$remote_addr engine=registry;'],
+    ['invalid "<>": write 1 to 128 letters, digits, ".", "_" and "-", or a '
+     . 'variable such as "session=$http_x_job"',
+     map { "image_digest golang <session=$_>;" } '', 'a/b', 'a:b', 'a+b',
+     'x' x 129],
     ["invalid platform \"<>\", the platform is empty: $platform",
      'image_digest golang platform=<>;'],
     ["invalid platform \"<>\", the platform must be OS/ARCH or "

@@ -23,6 +23,9 @@
 /* room for the text of an address, with a NUL */
 #define NGX_HTTP_IMAGE_ADDRESS  (NGX_INET6_ADDRSTRLEN + 1)
 
+/* the name of a session is no longer */
+#define NGX_HTTP_IMAGE_SESSION_LEN  128
+
 
 typedef enum {
     NGX_HTTP_IMAGE_FALLBACK_TAG = 0,
@@ -52,6 +55,7 @@ typedef struct {
     ngx_http_complex_value_t   *engine;        /* NULL: "registry" */
     ngx_http_complex_value_t   *platform;      /* NULL: none */
     ngx_http_complex_value_t   *pod;           /* NULL: none */
+    ngx_http_complex_value_t   *session;       /* NULL: none */
     ngx_str_t                   resolver_name; /* empty: not written */
     ngx_image_resolver_t       *resolver;
 
@@ -92,6 +96,7 @@ typedef enum {
     NGX_HTTP_IMAGE_HIT,
     NGX_HTTP_IMAGE_SHARED,
     NGX_HTTP_IMAGE_RESOLVED,
+    NGX_HTTP_IMAGE_SESSION,
     NGX_HTTP_IMAGE_FALLBACK,
     NGX_HTTP_IMAGE_INVALID
 } ngx_http_image_status_e;
@@ -118,6 +123,7 @@ typedef struct {
     ngx_image_question_t        question;
     ngx_str_t                   engine;
     ngx_str_t                   pod;
+    ngx_str_t                   session;
 
     image_str_t                *parts;         /* of the key */
     ngx_uint_t                  nparts;
@@ -201,7 +207,7 @@ char *ngx_http_image_conf_unknown(ngx_conf_t *cf, ngx_str_t *arg,
 u_char *ngx_http_image_conf_list(ngx_conf_t *cf, ngx_array_t *names,
     const char *word);
 
-/* letters, digits, ".", "_" and "-"? */
+/* letters, digits, ".", "_" and "-", at least one? */
 ngx_flag_t ngx_http_image_conf_name(ngx_str_t *name);
 
 /* a host name, an IPv4 address, or an IPv6 address in brackets? */

@@ -208,6 +208,10 @@ ngx_http_image_digest_text(ngx_http_request_t *r,
             what = "platform";
             break;
 
+        case IMAGE_INVALID_SESSION:
+            what = "session";
+            break;
+
         default:
             what = "cache key";
         }

@@ -9,6 +9,8 @@
 
 static ngx_int_t ngx_http_image_digest_evaluate_pod(ngx_http_request_t *r,
     ngx_http_image_decision_t *d);
+static ngx_int_t ngx_http_image_digest_evaluate_session(ngx_http_request_t *r,
+    ngx_http_image_decision_t *d);
 static ngx_int_t ngx_http_image_digest_evaluate_key(ngx_http_request_t *r,
     ngx_http_image_decision_t *d);
 static ngx_int_t ngx_http_image_digest_evaluate_ttl(ngx_http_request_t *r,
@@ -129,7 +131,11 @@ ngx_http_image_digest_evaluate_image(ngx_http_request_t *r,
         }
     }
 
-    return ngx_http_image_digest_evaluate_pod(r, d);
+    if (ngx_http_image_digest_evaluate_pod(r, d) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_image_digest_evaluate_session(r, d);
 }
 
 
@@ -167,6 +173,38 @@ ngx_http_image_digest_evaluate_pod(ngx_http_request_t *r,
 
         d->podless = 1;
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_image_digest_evaluate_session(ngx_http_request_t *r,
+    ngx_http_image_decision_t *d)
+{
+    ngx_str_t  value;
+
+    if (d->conf->image->session == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, d->conf->image->session, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (value.len == 0) {
+        return NGX_OK;
+    }
+
+    if (value.len > NGX_HTTP_IMAGE_SESSION_LEN
+        || !ngx_http_image_conf_name(&value))
+    {
+        return ngx_http_image_digest_invalid(d, IMAGE_INVALID_SESSION,
+                                  "it is not 1 to 128 letters, digits, \".\", "
+                                  "\"_\" and \"-\"");
+    }
+
+    d->session = value;
 
     return NGX_OK;
 }

@@ -155,8 +155,8 @@ ngx_http_image_digest_random_key(u_char *key)
 
 /*
  * A subrequest finds the decision of its client's request; but should it name
- * another image, platform, engine or pod, such as one part of a page beside
- * another, the key of that one would be a false hit.  So it gets a decision of
+ * another image, platform, engine, pod or session, such as one part of a page
+ * beside another, the key of that one would be a false hit.  So it gets a decision of
  * its own: no digest, and a key that matches nothing.
  */
 
@@ -215,6 +215,11 @@ ngx_http_image_digest_is_same(ngx_http_image_decision_t *a,
               == 0
            && a->engine.len == b->engine.len
            && ngx_memcmp(a->engine.data, b->engine.data, a->engine.len) == 0
+           && a->session.len == b->session.len
+           && (a->session.len == 0
+               || ngx_memcmp(a->session.data, b->session.data,
+                             a->session.len)
+                  == 0)
            && a->podless == b->podless
            && a->pod.len == b->pod.len
            && (a->pod.len == 0
@@ -363,6 +368,7 @@ ngx_http_image_digest_ask(ngx_http_request_t *r, ngx_http_image_decision_t *d)
 
     question->reference = &d->reference;
     question->platform = &d->platform;
+    question->session = d->session;
 
     w->ttl = d->ttl;
 
@@ -390,6 +396,7 @@ ngx_http_image_digest_ask(ngx_http_request_t *r, ngx_http_image_decision_t *d)
     }
 
     w->timeout = ilcf->timeout;
+    w->pool = d->main->pool;
     w->handler = ngx_http_image_digest_resume;
     w->data = d;
 
@@ -561,6 +568,10 @@ ngx_http_image_digest_answered(ngx_http_image_decision_t *d)
 
     case NGX_IMAGE_FROM_ORIGIN:
         d->status = NGX_HTTP_IMAGE_RESOLVED;
+        break;
+
+    case NGX_IMAGE_FROM_SESSION:
+        d->status = NGX_HTTP_IMAGE_SESSION;
         break;
     }
 

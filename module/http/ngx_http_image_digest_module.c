@@ -648,7 +648,7 @@ static ngx_int_t
 ngx_http_image_digest_init_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                          i;
-    ngx_image_resolver_t              **resolver, *res;
+    ngx_image_resolver_t              **resolver;
     ngx_http_image_digest_main_conf_t  *imcf;
 
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
@@ -670,17 +670,7 @@ ngx_http_image_digest_init_process(ngx_cycle_t *cycle)
     resolver = imcf->resolvers.elts;
 
     for (i = 0; i < imcf->resolvers.nelts; i++) {
-        res = resolver[i];
-
-        ngx_image_lookup_init(res);
-
-        if (res->shared == NULL) {
-            continue;
-        }
-
-        res->shared->connection = ngx_image_redis_create(&res->shared->redis,
-                                                         cycle);
-        if (res->shared->connection == NULL) {
+        if (ngx_image_lookup_init(resolver[i], cycle) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -693,7 +683,7 @@ static void
 ngx_http_image_digest_exit_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                          i;
-    ngx_image_resolver_t              **resolver, *res;
+    ngx_image_resolver_t              **resolver;
     ngx_http_image_digest_main_conf_t  *imcf;
 
     imcf = ngx_http_cycle_get_module_main_conf(cycle,
@@ -706,13 +696,7 @@ ngx_http_image_digest_exit_process(ngx_cycle_t *cycle)
     resolver = imcf->resolvers.elts;
 
     for (i = 0; i < imcf->resolvers.nelts; i++) {
-        res = resolver[i];
-
-        ngx_image_lookup_exit(res);
-
-        if (res->shared && res->shared->connection) {
-            ngx_image_redis_destroy(res->shared->connection);
-        }
+        ngx_image_lookup_exit(resolver[i]);
     }
 
     ngx_image_fetch_exit(cycle);

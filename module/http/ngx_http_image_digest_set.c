@@ -124,11 +124,15 @@ ngx_http_image_digest_parameter(ngx_conf_t *cf,
     } else if (ngx_http_image_conf_parameter(arg, "pod=", &v)) {
         cv = &image->pod;
 
+    } else if (ngx_http_image_conf_parameter(arg, "session=", &v)) {
+        cv = &image->session;
+
     } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\" of \"image_digest\": "
                            "write \"resolver=NAME\", \"engine=NAME\", "
-                           "\"platform=OS/ARCH\" or \"pod=ADDRESS\"", arg);
+                           "\"platform=OS/ARCH\", \"pod=ADDRESS\" or "
+                           "\"session=ID\"", arg);
         return NGX_CONF_ERROR;
     }
 
@@ -169,6 +173,17 @@ ngx_http_image_digest_parameter(ngx_conf_t *cf,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid \"%V\": write an IP address, or a variable "
                            "such as \"pod=$remote_addr\"", arg);
+        return NGX_CONF_ERROR;
+    }
+
+    if (cv == &image->session
+        && (v.len > NGX_HTTP_IMAGE_SESSION_LEN
+            || !ngx_http_image_conf_name(&v)))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid \"%V\": write 1 to 128 letters, digits, "
+                           "\".\", \"_\" and \"-\", or a variable such as "
+                           "\"session=$http_x_job\"", arg);
         return NGX_CONF_ERROR;
     }
 

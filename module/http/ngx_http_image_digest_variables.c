@@ -84,6 +84,7 @@ static ngx_str_t  ngx_http_image_digest_statuses[] = {
     ngx_string("HIT"),
     ngx_string("SHARED"),
     ngx_string("RESOLVED"),
+    ngx_string("SESSION"),
     ngx_string("FALLBACK"),
     ngx_string("INVALID")
 };

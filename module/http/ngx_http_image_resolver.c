@@ -390,6 +390,15 @@ ngx_http_image_resolver_complete(ngx_conf_t *cf,
                              - shared->prefix.data;
     }
 
+    shared->channel.len = shared->prefix.len + sizeof("news") - 1;
+
+    shared->channel.data = ngx_pnalloc(cf->pool, shared->channel.len);
+    if (shared->channel.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_sprintf(shared->channel.data, "%Vnews", &shared->prefix);
+
     return NGX_CONF_OK;
 }
 

@@ -6,6 +6,12 @@
 #include <ngx_http_image_digest.h>
 
 
+/* the least that is taken for a secret, bytes */
+#define NGX_HTTP_IMAGE_SECRET  32
+
+
+static char *ngx_http_image_resolver_redis_secret(ngx_conf_t *cf,
+    ngx_str_t *name, ngx_str_t *secret);
 static char *ngx_http_image_resolver_redis_url(ngx_conf_t *cf,
     ngx_image_redis_conf_t *redis, ngx_str_t *url);
 static char *ngx_http_image_resolver_redis_host(ngx_conf_t *cf,
@@ -72,22 +78,30 @@ ngx_http_image_resolver_redis(ngx_conf_t *cf, ngx_image_resolver_t *resolver)
                                                     "password_file=", &v)
                    && redis->password.len == 0)
         {
-            if (ngx_http_image_conf_read(cf, &v, &redis->password)
+            if (ngx_http_image_resolver_redis_secret(cf, &v, &redis->password)
                 != NGX_CONF_OK)
             {
                 return NGX_CONF_ERROR;
             }
 
-            while (redis->password.len
-                   && (redis->password.data[redis->password.len - 1] == LF
-                       || redis->password.data[redis->password.len - 1] == CR))
-            {
-                redis->password.len--;
-            }
-
             if (redis->password.len == 0) {
                 return ngx_http_image_conf_invalid(cf, &value[i],
                                              "a file that holds a password");
+            }
+
+        } else if (ngx_http_image_conf_parameter(&value[i], "secret_file=", &v)
+                   && shared->secret.len == 0)
+        {
+            if (ngx_http_image_resolver_redis_secret(cf, &v, &shared->secret)
+                != NGX_CONF_OK)
+            {
+                return NGX_CONF_ERROR;
+            }
+
+            if (shared->secret.len < NGX_HTTP_IMAGE_SECRET) {
+                return ngx_http_image_conf_invalid(cf, &value[i],
+                                "a file that holds at least 32 bytes, such as "
+                                "\"openssl rand -hex 32\" prints");
             }
 
         } else if (ngx_http_image_conf_parameter(&value[i], "prefix=", &v)
@@ -115,8 +129,9 @@ ngx_http_image_resolver_redis(ngx_conf_t *cf, ngx_image_resolver_t *resolver)
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid or duplicate parameter of \"redis\": "
                                "write \"username=\", one of \"password=\" "
-                               "and \"password_file=\", \"prefix=\" and "
-                               "\"timeout=\", each once and with a value");
+                               "and \"password_file=\", \"secret_file=\", "
+                               "\"prefix=\" and \"timeout=\", each once and "
+                               "with a value");
             return NGX_CONF_ERROR;
         }
     }
@@ -131,6 +146,27 @@ ngx_http_image_resolver_redis(ngx_conf_t *cf, ngx_image_resolver_t *resolver)
     }
 
     resolver->shared = shared;
+
+    return NGX_CONF_OK;
+}
+
+
+/* a file of one secret, without the end of its line */
+
+static char *
+ngx_http_image_resolver_redis_secret(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_str_t *secret)
+{
+    if (ngx_http_image_conf_read(cf, name, secret) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    while (secret->len
+           && (secret->data[secret->len - 1] == LF
+               || secret->data[secret->len - 1] == CR))
+    {
+        secret->len--;
+    }
 
     return NGX_CONF_OK;
 }

@@ -39,13 +39,16 @@ typedef struct {
 
     ngx_rbtree_t               lookups;
     ngx_rbtree_node_t          sentinel;
+    ngx_queue_t                waiting;        /* lookups, for others */
     ngx_uint_t                 calls;
     ngx_uint_t                 claims;         /* of them, held */
     ngx_uint_t                 waits;          /* of calls for a claim, which
                                                   ask nobody meanwhile */
+    u_char                     random[16];     /* of this worker, hex digits */
     time_t                     clocked;        /* when Redis' time was asked
                                                   for engines of this host */
     time_t                     said;           /* that they are too many */
+    time_t                     said_sessions;  /* that there is no room */
 } ngx_image_resolver_t;
 
 
@@ -57,6 +60,7 @@ typedef struct {
     image_reference_t         *reference;
     image_platform_t          *platform;
     ngx_str_t                  pod;            /* an IP address, or empty */
+    ngx_str_t                  session;        /* its name, or empty */
     ngx_image_subject_t        subject;        /* set by _identify() */
 } ngx_image_question_t;
 
@@ -65,12 +69,14 @@ typedef enum {
     NGX_IMAGE_FROM_NOWHERE = 0,
     NGX_IMAGE_FROM_ZONE,
     NGX_IMAGE_FROM_SHARED,
-    NGX_IMAGE_FROM_ORIGIN
+    NGX_IMAGE_FROM_ORIGIN,
+    NGX_IMAGE_FROM_SESSION
 } ngx_image_from_e;
 
 
-typedef struct ngx_image_lookup_s  ngx_image_lookup_t;
-typedef struct ngx_image_waiter_s  ngx_image_waiter_t;
+typedef struct ngx_image_lookup_s          ngx_image_lookup_t;
+typedef struct ngx_image_lookup_session_s  ngx_image_lookup_session_t;
+typedef struct ngx_image_waiter_s          ngx_image_waiter_t;
 
 typedef void (*ngx_image_waiter_pt)(ngx_image_waiter_t *w);
 
@@ -80,6 +86,7 @@ struct ngx_image_waiter_s {
     int64_t                    ttl;            /* microseconds */
     image_moment_t             arrived;
     ngx_msec_t                 timeout;        /* how long it may wait */
+    ngx_pool_t                *pool;           /* lives as long as it waits */
     ngx_image_waiter_pt        handler;
     void                      *data;
 
@@ -95,12 +102,14 @@ struct ngx_image_waiter_s {
 
     ngx_queue_t                queue;
     ngx_event_t                timer;
+    ngx_image_lookup_session_t  *session;      /* NULL: it has none */
     unsigned                   queued:1;
 };
 
 
-/* for init_process and exit_process */
-void ngx_image_lookup_init(ngx_image_resolver_t *resolver);
+/* for init_process and exit_process; NGX_OK, NGX_ERROR: no memory */
+ngx_int_t ngx_image_lookup_init(ngx_image_resolver_t *resolver,
+    ngx_cycle_t *cycle);
 void ngx_image_lookup_exit(ngx_image_resolver_t *resolver);
 
 /* fills ->subject from the rest; pool keeps its strings.  NGX_OK, NGX_ERROR */
@@ -108,7 +117,7 @@ ngx_int_t ngx_image_lookup_identify(ngx_image_question_t *question,
     ngx_pool_t *pool);
 
 /*
- * Asks.  NGX_OK: answered from the zone.  NGX_AGAIN: the handler will be
+ * Asks.  NGX_OK: answered at once.  NGX_AGAIN: the handler will be
  * called once, from the event loop, when the answer is there or the time is
  * over (IMAGE_TIMEOUT); the lookup itself goes on and is stored (rule 8).
  * NGX_ERROR: no memory.

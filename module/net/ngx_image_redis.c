@@ -11,6 +11,8 @@
 #include <ngx_image_redis_conn.h>
 
 
+static ngx_image_redis_t *ngx_image_redis_new(ngx_image_redis_conf_t *conf,
+    ngx_cycle_t *cycle);
 static ngx_int_t ngx_image_redis_init_addr(ngx_image_redis_t *redis);
 static void ngx_image_redis_deadline_handler(ngx_event_t *ev);
 static u_char *ngx_image_redis_log_error(ngx_log_t *log, u_char *buf,
@@ -19,6 +21,57 @@ static u_char *ngx_image_redis_log_error(ngx_log_t *log, u_char *buf,
 
 ngx_image_redis_t *
 ngx_image_redis_create(ngx_image_redis_conf_t *conf, ngx_cycle_t *cycle)
+{
+    ngx_image_redis_t  *redis;
+
+    redis = ngx_image_redis_new(conf, cycle);
+
+    if (redis) {
+        ngx_image_redis_retry_handler(&redis->retry);
+    }
+
+    return redis;
+}
+
+
+ngx_image_redis_t *
+ngx_image_redis_subscribe(ngx_image_redis_conf_t *conf, ngx_str_t *channel,
+    ngx_image_redis_news_pt handler, void *data, ngx_cycle_t *cycle)
+{
+    ngx_image_redis_t  *redis;
+
+    redis = ngx_image_redis_new(conf, cycle);
+
+    if (redis) {
+        redis->channel = *channel;
+        redis->news = handler;
+        redis->news_data = data;
+
+        ngx_image_redis_retry_handler(&redis->retry);
+    }
+
+    return redis;
+}
+
+
+ngx_flag_t
+ngx_image_redis_is_ready(ngx_image_redis_t *redis)
+{
+    return redis->state == NGX_IMAGE_REDIS_READY;
+}
+
+
+void
+ngx_image_redis_renew(ngx_image_redis_t *redis)
+{
+    if (redis->state == NGX_IMAGE_REDIS_READY) {
+        ngx_image_redis_failed(redis, 0, "it is connected to anew");
+    }
+}
+
+
+static ngx_image_redis_t *
+ngx_image_redis_new(ngx_image_redis_conf_t *conf, ngx_cycle_t *cycle)
 {
     ngx_pool_t         *pool;
     ngx_image_redis_t  *redis;
@@ -76,8 +129,6 @@ ngx_image_redis_create(ngx_image_redis_conf_t *conf, ngx_cycle_t *cycle)
         ngx_destroy_pool(pool);
         return NULL;
     }
-
-    ngx_image_redis_retry_handler(&redis->retry);
 
     return redis;
 }

@@ -16,9 +16,9 @@
 #include <ngx_event.h>
 
 
-#define NGX_IMAGE_REDIS_ARGS    16     /* of a command */
-#define NGX_IMAGE_REDIS_VALUES  24     /* elements of a reply */
-#define NGX_IMAGE_REDIS_BYTES   8192   /* bytes of its strings */
+#define NGX_IMAGE_REDIS_ARGS    28     /* of a command */
+#define NGX_IMAGE_REDIS_VALUES  28     /* elements of a reply */
+#define NGX_IMAGE_REDIS_BYTES   12288  /* bytes of its strings */
 
 
 typedef struct ngx_image_redis_s  ngx_image_redis_t;
@@ -88,6 +88,24 @@ typedef struct {
  * it.  NULL: no memory */
 ngx_image_redis_t *ngx_image_redis_create(ngx_image_redis_conf_t *conf,
     ngx_cycle_t *cycle);
+
+/*
+ * The same, but it takes no commands: it is subscribed to a sharded channel.
+ * The handler gets each message, and NULL when a subscription begins: what was
+ * said since the last one was missed.  channel outlives it.
+ */
+
+typedef void (*ngx_image_redis_news_pt)(void *data, ngx_str_t *message);
+
+ngx_image_redis_t *ngx_image_redis_subscribe(ngx_image_redis_conf_t *conf,
+    ngx_str_t *channel, ngx_image_redis_news_pt handler, void *data,
+    ngx_cycle_t *cycle);
+
+/* is it connected, greeted, and subscribed where it was to be? */
+ngx_flag_t ngx_image_redis_is_ready(ngx_image_redis_t *redis);
+
+/* what it had is given up, and made anew */
+void ngx_image_redis_renew(ngx_image_redis_t *redis);
 
 /* for exit_process: closes; no handler is called */
 void ngx_image_redis_destroy(ngx_image_redis_t *redis);

@@ -41,6 +41,9 @@
 
 #define NGX_IMAGE_REDIS_ADDRS        4
 
+/* how often a subscription is asked whether it is there, milliseconds */
+#define NGX_IMAGE_REDIS_PULSE        5000
+
 /* a good connection that fails is said at most once in so many seconds */
 #define NGX_IMAGE_REDIS_SAY          60
 
@@ -106,7 +109,7 @@ struct ngx_image_redis_s {
     ngx_queue_t                 spare;
     ngx_image_redis_buf_t       hello;       /* the greeting; secret */
     ngx_image_redis_buf_t       out;
-    const char                 *steps[3];    /* of the greeting */
+    const char                 *steps[4];    /* of the greeting */
     ngx_uint_t                  nsteps;
     ngx_uint_t                  step;
 
@@ -116,9 +119,15 @@ struct ngx_image_redis_s {
     u_char                      bytes[NGX_IMAGE_REDIS_BYTES];
     size_t                      nbytes;
 
+    /* of a subscription; else empty */
+    ngx_str_t                   channel;
+    ngx_image_redis_news_pt     news;
+    void                       *news_data;
+
     ngx_event_t                 flush;       /* posted */
     ngx_event_t                 retry;       /* posted, or the back-off */
-    ngx_event_t                 patience;    /* with one attempt */
+    ngx_event_t                 patience;    /* with one attempt, and with a
+                                                subscription */
     ngx_event_t                 deadline;    /* of the pending commands */
 
     ngx_msec_t                  backoff;     /* before the next attempt */
@@ -130,6 +139,7 @@ struct ngx_image_redis_s {
     unsigned                    asleep:1;    /* until a command comes */
     unsigned                    said:1;      /* that it is away */
     unsigned                    refused:1;   /* ... and that it refused us */
+    unsigned                    pinged:1;    /* a subscription, unanswered */
 };
 
 
@@ -157,6 +167,9 @@ void ngx_image_redis_connected(ngx_image_redis_t *redis);
 
 /* a step of the greeting was answered; NGX_ERROR: it has failed */
 ngx_int_t ngx_image_redis_greeted(ngx_image_redis_t *redis);
+
+/* a subscription has a message; NGX_ERROR: it has failed */
+ngx_int_t ngx_image_redis_heard(ngx_image_redis_t *redis);
 
 /* the end of a connection or an attempt, for the reason that the log has */
 void ngx_image_redis_failed(ngx_image_redis_t *redis, ngx_err_t err,

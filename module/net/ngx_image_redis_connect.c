@@ -26,6 +26,9 @@ static ngx_int_t ngx_image_redis_greet_with(ngx_image_redis_t *redis,
     const char *name, ngx_str_t *first, ngx_str_t *second);
 static void ngx_image_redis_refused(ngx_image_redis_t *redis,
     const char *step, ngx_str_t *error);
+static void ngx_image_redis_pulse(ngx_image_redis_t *redis);
+static ngx_flag_t ngx_image_redis_says(ngx_image_redis_t *redis,
+    const char *kind);
 
 
 /* begins an attempt */
@@ -231,6 +234,11 @@ ngx_image_redis_patience_handler(ngx_event_t *ev)
         return;
     }
 
+    if (redis->state == NGX_IMAGE_REDIS_READY && !redis->pinged) {
+        ngx_image_redis_pulse(redis);
+        return;
+    }
+
     ngx_image_redis_failed(redis, NGX_ETIMEDOUT, "no answer in time");
 }
 
@@ -431,6 +439,14 @@ ngx_image_redis_greet(ngx_image_redis_t *redis)
         goto failed;
     }
 
+    if (redis->channel.len
+        && ngx_image_redis_greet_with(redis, "SSUBSCRIBE", &redis->channel,
+                                      NULL)
+           != NGX_OK)
+    {
+        goto failed;
+    }
+
     ngx_post_event(&redis->flush, &ngx_posted_events);
 
     if (c->read->ready) {
@@ -487,7 +503,7 @@ ngx_image_redis_greeted(ngx_image_redis_t *redis)
     ngx_log_debug2(NGX_LOG_DEBUG_EVENT, &redis->log, 0,
                    "image redis greeting: %s: %d", step, value->type);
 
-    if (redis->reply.array) {
+    if (redis->reply.array && !ngx_image_redis_says(redis, "ssubscribe")) {
         ngx_image_redis_failed(redis, 0, "not the answer of a redis");
         return NGX_ERROR;
     }
@@ -506,7 +522,7 @@ ngx_image_redis_greeted(ngx_image_redis_t *redis)
         return NGX_OK;
     }
 
-    if (redis->reader->pos < redis->reader->len) {
+    if (redis->reader->pos < redis->reader->len && !redis->channel.len) {
 
         /* it would pass for the reply of a command that is not sent yet */
 
@@ -525,11 +541,99 @@ ngx_image_redis_greeted(ngx_image_redis_t *redis)
     redis->since = ngx_current_msec;
     redis->hopeful = 1;
 
+    if (redis->channel.len) {
+        redis->backoff = 0;
+        redis->pinged = 0;
+        redis->said = 0;
+        redis->refused = 0;
+
+        ngx_add_timer(&redis->patience, NGX_IMAGE_REDIS_PULSE);
+
+        redis->news(redis->news_data, NULL);
+
+        return NGX_OK;
+    }
+
     redis->connection->idle = ngx_queue_empty(&redis->pending);
 
     ngx_post_event(&redis->flush, &ngx_posted_events);
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_image_redis_heard(ngx_image_redis_t *redis)
+{
+    ngx_image_redis_value_t  *value;
+
+    value = redis->reply.values;
+
+    if (ngx_image_redis_says(redis, "smessage")) {
+        redis->news(redis->news_data, &value[2].text);
+        return NGX_OK;
+    }
+
+    if (!ngx_image_redis_says(redis, "pong")) {
+
+        /* such as an end that the server puts to the subscription */
+
+        ngx_image_redis_failed(redis, 0, "not the message of a channel");
+        return NGX_ERROR;
+    }
+
+    redis->pinged = 0;
+
+    ngx_del_timer(&redis->patience);
+    ngx_add_timer(&redis->patience, NGX_IMAGE_REDIS_PULSE);
+
+    return NGX_OK;
+}
+
+
+/* is it still there?  Silence is all that it says otherwise */
+
+static void
+ngx_image_redis_pulse(ngx_image_redis_t *redis)
+{
+    static ngx_str_t  ping = ngx_string("PING");
+
+    if (ngx_image_redis_append(&redis->out, 1, &ping, &redis->log) != NGX_OK) {
+        ngx_image_redis_failed(redis, 0, "no memory");
+        return;
+    }
+
+    redis->pinged = 1;
+
+    ngx_add_timer(&redis->patience, redis->conf->timeout);
+
+    ngx_post_event(&redis->flush, &ngx_posted_events);
+}
+
+
+/* an array of that kind, as a subscription has them */
+
+static ngx_flag_t
+ngx_image_redis_says(ngx_image_redis_t *redis, const char *kind)
+{
+    ngx_image_redis_value_t  *value;
+
+    value = redis->reply.values;
+
+    return redis->channel.len
+           && redis->reply.array
+           && redis->reply.nvalues >= 2
+           && value[0].type == NGX_IMAGE_REDIS_STRING
+           && ngx_strcmp(value[0].text.data, kind) == 0
+           && (kind[0] == 'p'
+               || (redis->reply.nvalues == 3
+                   && value[1].type == NGX_IMAGE_REDIS_STRING
+                   && value[1].text.len == redis->channel.len
+                   && ngx_memcmp(value[1].text.data, redis->channel.data,
+                                 redis->channel.len)
+                      == 0
+                   && (kind[1] == 's'
+                       || value[2].type == NGX_IMAGE_REDIS_STRING)));
 }
 
 
@@ -586,6 +690,10 @@ ngx_image_redis_refused(ngx_image_redis_t *redis, const char *step,
                      advice[i].advice ? advice[i].advice
                      : step[0] == 'A'
                        ? "check username= and password=, or password_file="
+                     : step[0] == 'S' && step[1] == 'S'
+                       ? "other hosts' answers and invalidations are "
+                         "heard of later: it takes Redis 7 or Valkey, and "
+                         "the ACL rule of docs/redis.md"
                      : step[0] == 'S'
                        ? "check the database's number, a cluster has 0 alone"
                        : "see the log of the server");
@@ -593,7 +701,7 @@ ngx_image_redis_refused(ngx_image_redis_t *redis, const char *step,
 
     /* what only an operator can mend is said, whatever was said before */
 
-    if (!redis->refused) {
+    if (!redis->refused && (!redis->channel.len || step[1] == 'S')) {
         redis->refused = 1;
         redis->said = 0;
     }
@@ -616,7 +724,13 @@ ngx_image_redis_failed(ngx_image_redis_t *redis, ngx_err_t err,
 
     quiet = redis->said;
 
-    if (redis->state == NGX_IMAGE_REDIS_READY) {
+    if (redis->channel.len && !redis->refused) {
+
+        /* the connection that takes the commands says so */
+
+        quiet = 1;
+
+    } else if (redis->state == NGX_IMAGE_REDIS_READY) {
 
         if (err == NGX_ETIMEDOUT) {
             redis->backoff = ngx_max(redis->backoff,
@@ -659,8 +773,10 @@ ngx_image_redis_failed(ngx_image_redis_t *redis, ngx_err_t err,
         redis->said = 1;
 
         ngx_log_error(NGX_LOG_ERR, &redis->log, err,
-                      "image digest: redis is away, nothing is shared until "
-                      "it is back: %s", why);
+                      redis->channel.len
+                      ? "image digest: redis tells no news: %s"
+                      : "image digest: redis is away, nothing is shared until "
+                        "it is back: %s", why);
     }
 
     ngx_image_redis_close(redis);

@@ -198,7 +198,7 @@ ngx_image_redis_read_handler(ngx_event_t *rev)
         }
 
         if (redis->state == NGX_IMAGE_REDIS_READY
-            && ngx_queue_empty(&redis->pending))
+            && ngx_queue_empty(&redis->pending) && !redis->channel.len)
         {
             ngx_image_redis_failed(redis, 0, "a reply that nobody asked for");
             return;
@@ -254,7 +254,7 @@ ngx_image_redis_replies(ngx_image_redis_t *redis)
 
         if (reader->pos < reader->len
             && redis->state == NGX_IMAGE_REDIS_READY
-            && ngx_queue_empty(&redis->pending))
+            && ngx_queue_empty(&redis->pending) && !redis->channel.len)
         {
             ngx_image_redis_failed(redis, 0, "a reply that nobody asked for");
             return NGX_ERROR;
@@ -281,6 +281,10 @@ ngx_image_redis_deliver(ngx_image_redis_t *redis)
 
     if (redis->state == NGX_IMAGE_REDIS_GREETING) {
         return ngx_image_redis_greeted(redis);
+    }
+
+    if (redis->channel.len) {
+        return ngx_image_redis_heard(redis);
     }
 
     if (ngx_queue_empty(&redis->pending)) {

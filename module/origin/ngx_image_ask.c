@@ -232,6 +232,8 @@ ngx_image_ask_status(ngx_image_ask_t *ask, ngx_image_fetch_t *f)
 
     reason = ngx_image_ask_status_reason(f->status);
 
+    ask->call->down = (f->status >= 500);
+
     if (reason == IMAGE_RATE_LIMITED) {
         ask->call->retry_after = ngx_image_ask_retry_after(f);
     }

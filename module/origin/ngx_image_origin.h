@@ -129,6 +129,8 @@ struct ngx_image_call_s {
 
     image_reason_e          reason;        /* IMAGE_OK: there is a digest */
     image_digest_t          digest;
+    ngx_flag_t              down;          /* IMAGE_BAD_RESPONSE: a 5xx, that
+                                              anybody might have got */
     time_t                  retry_after;   /* seconds; 0: not said */
     ngx_str_t               detail;        /* for the log; nothing secret, and
                                               printable ASCII */

@@ -40,6 +40,7 @@ ngx_image_registry_next(ngx_image_call_t *call,
     }
 
     ctx->call = call;
+    call->down = 0;
     ctx->domain.data = (u_char *) call->reference->domain.data;
     ctx->domain.len = call->reference->domain.len;
     ctx->n = prev ? prev->n + 1 : 0;

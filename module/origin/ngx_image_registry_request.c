@@ -587,6 +587,8 @@ ngx_image_registry_status(ngx_image_registry_ctx_t *ctx,
 
     reason = ngx_image_ask_status_reason(f->status);
 
+    ctx->call->down = (f->status >= 500);
+
     if (reason == IMAGE_RATE_LIMITED) {
         ctx->call->retry_after = ngx_image_ask_retry_after(f);
     }

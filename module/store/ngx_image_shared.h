@@ -1,6 +1,7 @@
 /*
- * The mapping of all hosts: records in Redis (docs/redis.md), read and
- * written by server-side scripts, one round trip each.
+ * The mapping of all hosts: records, leases, sessions and news in Redis
+ * (docs/redis.md), read and written by server-side scripts, one round trip
+ * each.
  */
 
 #ifndef NGX_IMAGE_SHARED_H
@@ -9,23 +10,51 @@
 
 #include <ngx_image_redis.h>
 #include <ngx_image_zone.h>
+#include <image_record.h>
 
+
+/* a lease lasts so long, milliseconds (rule 9), and is renewed before */
+#define NGX_IMAGE_SHARED_LEASE   2000
+
+/* room for the token of a lease, who has it: "NODE/PID/NUMBER-RANDOM" */
+#define NGX_IMAGE_SHARED_TOKEN   384
+
+
+typedef struct ngx_image_shared_conf_s  ngx_image_shared_conf_t;
+
+/* id: what was stored or given up; NULL: anything may have been */
+
+typedef void (*ngx_image_shared_news_pt)(void *data, ngx_image_id_t *id);
 
 /* a resolver's share of a server, filled at configuration time */
 
-typedef struct {
-    ngx_image_redis_conf_t   redis;
-    ngx_str_t                prefix;
-    int64_t                  retention;    /* microseconds */
-    ngx_image_zone_t        *zone;         /* is told Redis' time */
+struct ngx_image_shared_conf_s {
+    ngx_image_redis_conf_t     redis;
+    ngx_str_t                  prefix;
+    ngx_str_t                  channel;
+    ngx_str_t                  secret;       /* empty: records carry no MAC */
+    int64_t                    retention;    /* microseconds */
+    ngx_image_zone_t          *zone;         /* is told Redis' time, and what
+                                                was invalidated */
 
-    ngx_image_redis_t       *connection;   /* of this worker */
+    /* of this worker; private */
 
-    /* what is said once in the log, until it is over; private */
-    time_t                   malformed;    /* when it was said */
-    unsigned                 clock_behind:1;
-    unsigned                 refused:2;    /* a bit for reads and for writes */
-} ngx_image_shared_conf_t;
+    ngx_image_redis_t         *connection;
+    ngx_image_redis_t         *subscription;
+    ngx_image_shared_news_pt   news;
+    void                      *data;
+    ngx_image_redis_command_t  catch_up;
+    ngx_uint_t                 serial;       /* of that command */
+    ngx_event_t                again;        /* ... after it failed */
+    unsigned                   whole:1;      /* ... sent as EVAL */
+    unsigned                   in_step:1;    /* no invalidation was missed */
+
+    /* what is said once in the log, until it is over */
+    time_t                     malformed;    /* when it was said */
+    unsigned                   clock_behind:1;
+    unsigned                   refused:2;    /* a bit for reads and for
+                                                writes */
+};
 
 
 /* what a record is about, as people read it with redis-cli; all strings live
@@ -39,6 +68,38 @@ typedef struct {
     ngx_str_t        engine;
     ngx_str_t        registry;
 } ngx_image_subject_t;
+
+
+/*
+ * For a worker's begin and end.  The handler is called, from the event loop,
+ * when another host has stored something or given it up, and when news may
+ * have been missed.  NGX_OK, NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_image_shared_init(ngx_image_shared_conf_t *conf,
+    ngx_image_shared_news_pt handler, void *data, ngx_cycle_t *cycle);
+void ngx_image_shared_exit(ngx_image_shared_conf_t *conf);
+
+/* is news being heard? */
+ngx_flag_t ngx_image_shared_listens(ngx_image_shared_conf_t *conf);
+
+
+/* lookup or lease, ngx_image_shared_lookup.c */
+
+typedef enum {
+    NGX_IMAGE_LEASE_NONE = 0,      /* there was enough, or none was wanted */
+    NGX_IMAGE_LEASE_OURS,
+    NGX_IMAGE_LEASE_THEIRS
+} ngx_image_lease_e;
+
+
+/* the run of observations of a digest that a record tells of, by Redis' clock;
+ * ->at 0: none */
+
+typedef struct {
+    image_digest_t   digest;
+    int64_t          at;           /* the newest one */
+    int64_t          since;        /* the first one */
+} ngx_image_run_t;
 
 
 typedef struct ngx_image_shared_op_s  ngx_image_shared_op_t;
@@ -56,15 +117,27 @@ struct ngx_image_shared_op_s {
     void                       *data;
 
     /*
-     * the answer of a lookup: NGX_OK with ->now, Redis' time before the
-     * origin is called, and what is known, its moments on this host's
-     * clocks, never younger than it is; NGX_DECLINED: away or a surprise
+     * A lease is taken, unless there is a digest younger than want or a
+     * failure younger than want_failure, microseconds, or the registry wants
+     * to be left alone; with want 0 in any case.  Empty token: no lease.
+     */
+    ngx_str_t                   token;
+    int64_t                     want;
+    int64_t                     want_failure;
+
+    /*
+     * the answer: NGX_OK with ->now, Redis' time before the origin is called,
+     * and what is known, its moments on this host's clocks, never younger
+     * than it is; NGX_DECLINED: away or a surprise
      */
     ngx_int_t                   rc;
     int64_t                     now;           /* microseconds, Redis */
     image_observation_t         observation;
+    ngx_image_run_t             run;
     image_moment_t              limited_at;
     int64_t                     limited_for;   /* from then; 0: it is not */
+    ngx_image_lease_e           lease;
+    ngx_msec_t                  left;          /* of theirs */
 
     /* private */
     ngx_image_redis_command_t   command;
@@ -78,11 +151,18 @@ struct ngx_image_shared_op_s {
 ngx_int_t ngx_image_shared_lookup(ngx_image_shared_op_t *op);
 void ngx_image_shared_cancel(ngx_image_shared_op_t *op);
 
+
+/*
+ * These, ngx_image_shared_store.c, are fire and forget: they copy what they
+ * need, and failing costs sharing only.
+ */
+
 /*
  * Stores what an origin call gave: one of a digest, a failure that is true
  * for all hosts, or "rate_limited" for the whole registry, ->limited_for
- * microseconds.  "began" is ->now of the lookup before that call.  Fire and
- * forget: copies what it needs, and failing costs sharing only.
+ * microseconds; or nothing.  "began" is ->now of the lookup before that call,
+ * and "run" what that lookup found.  The lease ends with it, and who waits for
+ * it is told.
  */
 
 typedef struct {
@@ -90,11 +170,58 @@ typedef struct {
     image_digest_t   digest;
     image_reason_e   failure;
     int64_t          limited_for;
+    ngx_image_run_t  run;
 } ngx_image_shared_record_t;
 
 void ngx_image_shared_store(ngx_image_shared_conf_t *conf,
     ngx_image_subject_t *subject, ngx_image_shared_record_t *record,
-    ngx_log_t *log);
+    ngx_str_t *token, ngx_log_t *log);
+
+/* the lease lasts for its whole time again */
+void ngx_image_shared_renew(ngx_image_shared_conf_t *conf,
+    ngx_image_subject_t *subject, ngx_str_t *token, ngx_log_t *log);
+
+
+/* sessions (rule 13), ngx_image_shared_session.c */
+
+typedef struct ngx_image_shared_session_s  ngx_image_shared_session_t;
+
+typedef void (*ngx_image_shared_session_pt)(ngx_image_shared_session_t *s);
+
+struct ngx_image_shared_session_s {
+
+    /* set by the caller, which zeroes the rest */
+
+    ngx_image_shared_conf_t      *conf;
+    ngx_image_subject_t          *subject;
+    ngx_str_t                     session;     /* its name */
+    ngx_log_t                    *log;
+    ngx_image_shared_session_pt   handler;
+    void                         *data;
+
+    /* what it is to be, where it is none yet; or IMAGE_DIGEST_NONE */
+    image_digest_t                digest;
+    int64_t                       age;         /* of it, microseconds */
+
+    /*
+     * the answer: NGX_OK with what it is: the digest is IMAGE_DIGEST_NONE
+     * where it is none; NGX_DECLINED: away or a surprise
+     */
+    ngx_int_t                     rc;
+    ngx_image_session_t           bound;
+    ngx_flag_t                    fresh;       /* it was none before */
+
+    /* private */
+    ngx_image_redis_command_t     command;
+    image_moment_t                sent;
+    ngx_uint_t                    serial;
+    unsigned                      whole:1;
+};
+
+
+/* NGX_OK: the handler will be called, later; NGX_DECLINED: Redis is away */
+ngx_int_t ngx_image_shared_session(ngx_image_shared_session_t *s);
+void ngx_image_shared_session_cancel(ngx_image_shared_session_t *s);
 
 
 #endif /* NGX_IMAGE_SHARED_H */

@@ -1,5 +1,5 @@
 /*
- * What Redis runs for ngx_image_shared.c: Lua, each script one round trip
+ * What Redis runs for ngx_image_shared*.c: Lua, each script one round trip
  * and one slot of a cluster.  docs/redis.md has the form of the records.
  *
  * KEYS[1] is the clock of the prefix.  ARGV[1] comes back as the second value
@@ -14,9 +14,9 @@
 
 /*
  * All begin so.  Rule 6: beside the records is the highest time that was
- * ever seen, and while the clock is behind it nothing is read or written.
- * The highest time is kept as long as the longest of what was written under
- * it: another host may have another retention.
+ * ever seen, and while the clock is behind it nothing is read, leased or
+ * written.  The highest time is kept as long as the longest of what was
+ * written under it: another host may have another retention.
  *
  * What was stored before the clock fell behind looks younger than it is by
  * as much as it fell, also after it has caught up.  So the clock remembers
@@ -51,9 +51,9 @@
 "redis.call('SET', KEYS[1], decimal(now) .. ' ' .. decimal(floor), 'PX',\n"  \
 "           math.max(redis.call('PTTL', KEYS[1]), keep))\n"                  \
 "\n"                                                                         \
-"-- the fields of a hash.  What is no hash at all is malformed, and so is\n"  \
-"-- what has a field that is longer than the longest reference: twelve of\n"  \
-"-- that length still fit a reply (NGX_IMAGE_REDIS_BYTES)\n"                 \
+"-- the fields of a hash.  What is no hash at all is malformed, and so is\n" \
+"-- what has a field that is longer than the longest reference: seventeen\n" \
+"-- of that length still fit a reply (NGX_IMAGE_REDIS_BYTES)\n"              \
 "local function fields(key, ...)\n"                                          \
 "    local values = redis.pcall('HMGET', key, ...)\n"                        \
 "    if values.err and string.find(values.err, 'WRONGTYPE', 1, true) then\n" \
@@ -74,39 +74,98 @@
 "        return n\n"                                                         \
 "    end\n"                                                                  \
 "end\n"                                                                      \
-"\n"
+"\n"                                                                         \
+"-- the moment of a reference's last invalidation, or 0\n"                   \
+"local function invalidated(key)\n"                                          \
+"    local text = redis.pcall('GET', key)\n"                                 \
+"    return type(text) == 'string' and tonumber(text) or 0\n"                \
+"end\n"
+
+
+/* those that end a lease begin so: ARGV[3] is its token, ARGV[4] the channel
+ * of the prefix, ARGV[5] what is said there */
+
+#define NGX_IMAGE_SHARED_LEASE_LUA                                           \
+NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
+"-- a lease that is ours ends, and those who wait for it are told\n"         \
+"local function release(key, token, channel, news)\n"                        \
+"    local owner = redis.pcall('GET', key)\n"                                \
+"    if owner == token then\n"                                               \
+"        redis.call('DEL', key)\n"                                           \
+"    end\n"                                                                  \
+"    redis.pcall('SPUBLISH', channel, news)\n"                               \
+"end\n"
 
 
 /*
- * KEYS[2]: the record, KEYS[3]: the registry's limit.  Answers
- *     ok, ARGV[1], now, floor, the record's fields, the limit's fields
+ * Lookup or lease.  KEYS[2]: the record, KEYS[3]: the registry's limit,
+ * KEYS[4]: when the reference was invalidated, KEYS[5]: the lease.  ARGV: what
+ * age in microseconds of a digest is enough, and of a failure; the token of
+ * the lease that is wanted otherwise, or empty; its milliseconds.  Nothing is
+ * enough where the first is 0, not even that the registry wants to be left
+ * alone: then the reader did not believe what there was.  Answers
+ *     ok, ARGV[1], now, floor, invalid, lease, its milliseconds,
+ *     the record's fields, the limit's fields
  * and the reader judges them.
  */
 
 #define NGX_IMAGE_SHARED_LOOKUP_LUA                                          \
 NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
+"local want, want_failure = tonumber(ARGV[3]), tonumber(ARGV[4])\n"          \
 "local record = fields(KEYS[2], 'version', 'reference', 'platform',\n"       \
 "                      'digest', 'digest_at', 'digest_since',\n"             \
-"                      'failure', 'failure_at')\n"                           \
+"                      'digest_mac', 'failure', 'failure_at',\n"             \
+"                      'failure_mac')\n"                                     \
 "if record.err then\n"                                                       \
 "    return record\n"                                                        \
 "end\n"                                                                      \
 "\n"                                                                         \
 "local limit = fields(KEYS[3], 'version', 'registry', 'limited_at',\n"       \
-"                     'limited_until')\n"                                    \
+"                     'limited_until', 'mac')\n"                             \
 "if limit.err then\n"                                                        \
 "    return limit\n"                                                         \
 "end\n"                                                                      \
 "\n"                                                                         \
-"local reply = answer('ok', decimal(floor))\n"                               \
-"for i = 1, 8 do reply[4 + i] = record[i] or false end\n"                    \
-"for i = 1, 4 do reply[12 + i] = limit[i] or false end\n"                    \
+"local invalid = invalidated(KEYS[4])\n"                                     \
+"\n"                                                                         \
+"local function enough(at, span)\n"                                          \
+"    at = moment(at)\n"                                                      \
+"    return at and at > invalid and now - at < span\n"                       \
+"end\n"                                                                      \
+"\n"                                                                         \
+"local lease, left = 'none', 0\n"                                            \
+"\n"                                                                         \
+"if ARGV[5] ~= '' and not (enough(record[5], want)\n"                        \
+"    or enough(record[9], want_failure)\n"                                   \
+"    or (want > 0 and (tonumber(limit[4]) or 0) > now))\n"                   \
+"then\n"                                                                     \
+"    local owner = redis.pcall('GET', KEYS[5])\n"                            \
+"    left = redis.call('PTTL', KEYS[5])\n"                                   \
+"    -- no lease lasts longer, and each has an end\n"                        \
+"    if not owner or owner == ARGV[5] or left < 0\n"                         \
+"        or left > tonumber(ARGV[6])\n"                                      \
+"    then\n"                                                                 \
+"        redis.call('SET', KEYS[5], ARGV[5], 'PX', ARGV[6])\n"               \
+"        lease = 'ours'\n"                                                   \
+"    else\n"                                                                 \
+"        lease = 'theirs'\n"                                                 \
+"    end\n"                                                                  \
+"end\n"                                                                      \
+"\n"                                                                         \
+"local reply = answer('ok', decimal(floor), decimal(invalid), lease,\n"      \
+"                     decimal(math.max(left, 0)))\n"                         \
+"for i = 1, 10 do reply[7 + i] = record[i] or false end\n"                   \
+"for i = 1, 5 do reply[17 + i] = limit[i] or false end\n"                    \
 "return reply\n"
 
 
 /*
- * KEYS[2]: the record.  ARGV: "digest" or "failure", when the origin call
- * began, the digest or the reason, reference, platform, engine.
+ * Store and release.  KEYS[2]: the record, KEYS[3]: when the reference was
+ * invalidated, KEYS[4]: the lease.  ARGV from 6: "digest" or "failure", when
+ * the origin call began, the digest or the reason, reference, platform,
+ * engine, its MAC; and of a digest with a MAC: the begin of the newest and
+ * of the first observation of the run that the writer has seen, and the MAC
+ * of its going on.
  *
  * Rule 5: an older observation never replaces a newer one of its slot; and a
  * failure never touches the digest.  A run of observations of one digest goes
@@ -117,24 +176,34 @@ NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
  */
 
 #define NGX_IMAGE_SHARED_STORE_LUA                                           \
-NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
-"local slot, value = ARGV[3], ARGV[5]\n"                                     \
-"local at = moment(ARGV[4])\n"                                               \
+NGX_IMAGE_SHARED_LEASE_LUA                                                   \
+"local slot, value = ARGV[6], ARGV[8]\n"                                     \
+"local at = moment(ARGV[7])\n"                                               \
 "\n"                                                                         \
-"if not at or now - at >= keep * 1000 then\n"                                \
+"release(KEYS[4], ARGV[3], ARGV[4], ARGV[5])\n"                              \
+"\n"                                                                         \
+"if not at or now - at >= keep * 1000 or at <= invalidated(KEYS[3]) then\n"  \
 "    return answer('void')\n"                                                \
 "end\n"                                                                      \
 "\n"                                                                         \
 "local record = fields(KEYS[2], 'version', 'reference', 'platform',\n"       \
 "                      'digest', 'digest_at', 'digest_since',\n"             \
-"                      'failure_at')\n"                                      \
+"                      'failure_at', 'digest_alone')\n"                      \
 "if record.err then\n"                                                       \
 "    return record\n"                                                        \
 "end\n"                                                                      \
 "\n"                                                                         \
-"if record[1] ~= '1' or record[2] ~= ARGV[6] or record[3] ~= ARGV[7] then\n" \
+"if record[1] ~= '1' or record[2] ~= ARGV[9] or record[3] ~= ARGV[10] then\n"\
 "    redis.call('DEL', KEYS[2])\n"                                           \
 "    record = {}\n"                                                          \
+"end\n"                                                                      \
+"\n"                                                                         \
+"local function mac(name, text)\n"                                           \
+"    if text and text ~= '' then\n"                                          \
+"        redis.call('HSET', KEYS[2], name, text)\n"                          \
+"    else\n"                                                                 \
+"        redis.call('HDEL', KEYS[2], name)\n"                                \
+"    end\n"                                                                  \
 "end\n"                                                                      \
 "\n"                                                                         \
 "if slot == 'failure' then\n"                                                \
@@ -146,31 +215,44 @@ NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
 "\n"                                                                         \
 "    redis.call('HSET', KEYS[2], 'failure', value,\n"                        \
 "               'failure_at', decimal(at))\n"                                \
+"    mac('failure_mac', ARGV[12])\n"                                         \
 "else\n"                                                                     \
 "    local was, since = moment(record[5]), moment(record[6])\n"              \
 "    local same = record[4] == value\n"                                      \
 "\n"                                                                         \
-"    if was and now - was >= keep * 1000 then\n"                             \
+"    if was and (now - was >= keep * 1000\n"                                 \
+"                or was <= invalidated(KEYS[3]))\n"                          \
+"    then\n"                                                                 \
 "        was = nil\n"                                                        \
 "    end\n"                                                                  \
 "\n"                                                                         \
 "    if was and at <= was then\n"                                            \
 "        if not same and at >= (since or 0) then\n"                          \
 "            redis.call('HSET', KEYS[2], 'digest_since', decimal(was))\n"    \
+"            mac('digest_mac', record[8])\n"                                 \
 "        end\n"                                                              \
 "        return answer('older')\n"                                           \
 "    end\n"                                                                  \
 "\n"                                                                         \
-"    if not (was and same and since and since <= was) then\n"                \
+"    -- the writer speaks for the run that it has seen, and only for that\n" \
+"    local run = was and same and since and since <= was\n"                  \
+"    if ARGV[12] ~= '' then\n"                                               \
+"        run = run and ARGV[14] ~= '' and was == tonumber(ARGV[13])\n"       \
+"              and since == tonumber(ARGV[14])\n"                            \
+"    end\n"                                                                  \
+"\n"                                                                         \
+"    if not run then\n"                                                      \
 "        since = at\n"                                                       \
 "    end\n"                                                                  \
 "\n"                                                                         \
 "    redis.call('HSET', KEYS[2], 'digest', value,\n"                         \
 "               'digest_at', decimal(at), 'digest_since', decimal(since))\n" \
+"    mac('digest_mac', run and ARGV[15] or ARGV[12])\n"                      \
+"    mac('digest_alone', ARGV[12])\n"                                        \
 "end\n"                                                                      \
 "\n"                                                                         \
-"redis.call('HSET', KEYS[2], 'version', '1', 'reference', ARGV[6],\n"        \
-"           'platform', ARGV[7], 'engine', ARGV[8])\n"                       \
+"redis.call('HSET', KEYS[2], 'version', '1', 'reference', ARGV[9],\n"        \
+"           'platform', ARGV[10], 'engine', ARGV[11])\n"                     \
 "\n"                                                                         \
 "if redis.call('PTTL', KEYS[2]) < keep then\n"                               \
 "    redis.call('PEXPIRE', KEYS[2], keep)\n"                                 \
@@ -180,14 +262,15 @@ NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
 
 
 /*
- * KEYS[2]: the registry's limit.  ARGV: when the origin call began, how many
- * microseconds it holds from then on, registry, engine.
+ * KEYS[2]: the registry's limit, KEYS[3]: the lease.  ARGV from 6: when the
+ * origin call began, until when it holds, registry, engine, the MAC.
  */
 
 #define NGX_IMAGE_SHARED_LIMIT_LUA                                           \
-NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
-"local at = moment(ARGV[3])\n"                                               \
-"local till = (at or 0) + tonumber(ARGV[4])\n"                               \
+NGX_IMAGE_SHARED_LEASE_LUA                                                   \
+"local at, till = moment(ARGV[6]), tonumber(ARGV[7])\n"                      \
+"\n"                                                                         \
+"release(KEYS[3], ARGV[3], ARGV[4], ARGV[5])\n"                              \
 "\n"                                                                         \
 "if not at or till <= now then\n"                                            \
 "    return answer('void')\n"                                                \
@@ -198,7 +281,7 @@ NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
 "    return limit\n"                                                         \
 "end\n"                                                                      \
 "\n"                                                                         \
-"if limit[1] ~= '1' or limit[2] ~= ARGV[5] then\n"                           \
+"if limit[1] ~= '1' or limit[2] ~= ARGV[8] then\n"                           \
 "    redis.call('DEL', KEYS[2])\n"                                           \
 "    limit = {}\n"                                                           \
 "end\n"                                                                      \
@@ -209,12 +292,83 @@ NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
 "    return answer('older')\n"                                               \
 "end\n"                                                                      \
 "\n"                                                                         \
-"redis.call('HSET', KEYS[2], 'version', '1', 'registry', ARGV[5],\n"         \
-"           'engine', ARGV[6], 'limited_at', decimal(at),\n"                 \
+"redis.call('HSET', KEYS[2], 'version', '1', 'registry', ARGV[8],\n"         \
+"           'engine', ARGV[9], 'limited_at', decimal(at),\n"                 \
 "           'limited_until', decimal(till))\n"                               \
+"if ARGV[10] ~= '' then\n"                                                   \
+"    redis.call('HSET', KEYS[2], 'mac', ARGV[10])\n"                         \
+"else\n"                                                                     \
+"    redis.call('HDEL', KEYS[2], 'mac')\n"                                   \
+"end\n"                                                                      \
 "redis.call('PEXPIRE', KEYS[2], math.ceil((till - now) / 1000))\n"           \
 "\n"                                                                         \
 "return answer('stored')\n"
+
+
+/* KEYS[2]: the lease.  ARGV: its token, its milliseconds.  One that has ended
+ * is taken again, since nobody else has wanted it */
+
+#define NGX_IMAGE_SHARED_RENEW_LUA                                           \
+NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
+"local owner = redis.pcall('GET', KEYS[2])\n"                                \
+"\n"                                                                         \
+"if owner and owner ~= ARGV[3] then\n"                                       \
+"    return answer('lost')\n"                                                \
+"end\n"                                                                      \
+"\n"                                                                         \
+"redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])\n"                       \
+"\n"                                                                         \
+"return answer('renewed')\n"
+
+
+/* KEYS[2]: the lease; nothing was learnt that other hosts could use */
+
+#define NGX_IMAGE_SHARED_RELEASE_LUA                                         \
+NGX_IMAGE_SHARED_LEASE_LUA                                                   \
+"release(KEYS[2], ARGV[3], ARGV[4], ARGV[5])\n"                              \
+"\n"                                                                         \
+"return answer('released')\n"
+
+
+/*
+ * Rule 13.  KEYS[2]: the session's record.  ARGV: reference, platform, and the
+ * digest that it is to be, or empty; its age in microseconds and its MAC.  The
+ * first one stays.  Answers
+ *     ok, ARGV[1], now, how many milliseconds more, the record's fields
+ * or "bound", if it was none yet.
+ */
+
+#define NGX_IMAGE_SHARED_SESSION_LUA                                         \
+NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
+"local names = { 'version', 'reference', 'platform', 'digest',\n"            \
+"                'digest_at', 'mac' }\n"                                     \
+"local record = fields(KEYS[2], unpack(names))\n"                            \
+"if record.err then\n"                                                       \
+"    return record\n"                                                        \
+"end\n"                                                                      \
+"\n"                                                                         \
+"local word = 'ok'\n"                                                        \
+"if ARGV[5] ~= '' and redis.call('PTTL', KEYS[2]) == -2 then\n"              \
+"    word = 'bound'\n"                                                       \
+"    record = { '1', ARGV[3], ARGV[4], ARGV[5],\n"                           \
+"               decimal(now - tonumber(ARGV[6])), ARGV[7] }\n"               \
+"    for i = 1, ARGV[7] ~= '' and 6 or 5 do\n"                               \
+"        redis.call('HSET', KEYS[2], names[i], record[i])\n"                 \
+"    end\n"                                                                  \
+"    redis.call('PEXPIRE', KEYS[2], keep)\n"                                 \
+"end\n"                                                                      \
+"\n"                                                                         \
+"local reply = answer(word, decimal(math.max(\n"                             \
+"    redis.call('PTTL', KEYS[2]), 0)))\n"                                    \
+"for i = 1, 6 do reply[4 + i] = record[i] or false end\n"                    \
+"return reply\n"
+
+
+/* KEYS[2]: when anything was invalidated last */
+
+#define NGX_IMAGE_SHARED_INVALIDATED_LUA                                     \
+NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
+"return answer('ok', decimal(invalidated(KEYS[2])))\n"
 
 
 #endif /* NGX_IMAGE_SHARED_SCRIPTS_H */

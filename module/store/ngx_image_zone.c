@@ -1,100 +1,28 @@
 /*
- * The mapping on this host: observations in shared memory.  Memory work
- * alone happens under the mutex; what is to be said is said after it.
+ * The mapping on this host: the memory, its mutex and its table.
+ * ngx_image_zone_sh.h has the list of the other files.
  */
 
-#include <ngx_image_zone.h>
+#include <ngx_image_zone_sh.h>
 
 #include <time.h>
 
 
-#define NGX_IMAGE_ZONE_NONE      0xffffffff
+/* one entry in so many */
+#define NGX_IMAGE_ZONE_FAILURES_PART    10
+#define NGX_IMAGE_ZONE_SESSIONS_PART    5
+#define NGX_IMAGE_ZONE_SMALL_PART       100      /* claims, tombstones, marks */
 
-/* a clock that is corrected by less was not set back, microseconds */
-#define NGX_IMAGE_ZONE_SLEW      1000000
-
-#define NGX_IMAGE_ZONE_FAILURES  10          /* one entry in so many */
-#define NGX_IMAGE_ZONE_MARKS     100         /* likewise, and taken of those */
-#define NGX_IMAGE_ZONE_CLAIMS    50          /* likewise: the other half */
-#define NGX_IMAGE_ZONE_ENTRIES   100         /* fewer are of no use */
-
-
-/* entries are named by their index, so torn data can be bounded */
-
-typedef struct {
-    uint32_t                  next;          /* of its bucket, or free */
-    uint32_t                  newer;
-    uint32_t                  older;
-    uint32_t                  pool;
-    ngx_image_id_t            id;
-    union {
-        image_observation_t   observation;
-        struct {
-            uint64_t          owner;
-            int64_t           until;         /* boot time in microseconds */
-        }                     claim;
-    };
-} ngx_image_zone_entry_t;
-
-
-typedef struct {
-    uint32_t                  free;
-    uint32_t                  newest;
-    uint32_t                  oldest;
-} ngx_image_zone_pool_t;
-
-#define NGX_IMAGE_ZONE_DIGESTS_POOL   0
-#define NGX_IMAGE_ZONE_FAILURES_POOL  1
-#define NGX_IMAGE_ZONE_MARKS_POOL     2
-#define NGX_IMAGE_ZONE_CLAIMS_POOL    3
-#define NGX_IMAGE_ZONE_POOLS          4
-
-
-typedef struct {
-    uint32_t                  source;        /* whose clock is shared */
-    uint32_t                  known;
-    int64_t                   offset;        /* to the boot-time clock */
-    int64_t                   window;        /* the highest time used */
-    int64_t                   window_boot;   /* ... and when it was */
-} ngx_image_zone_clock_t;
-
-
-typedef struct {
-    volatile uint32_t         busy;          /* inside a critical section */
-    uint32_t                  nentries;
-    uint32_t                  nbuckets;      /* a power of two */
-    ngx_image_zone_pool_t     pools[NGX_IMAGE_ZONE_POOLS];
-    ngx_image_zone_clock_t    clock;
-    ngx_image_zone_entry_t   *entries;
-    uint32_t                  buckets[1];
-} ngx_image_zone_sh_t;
-
-
-struct ngx_image_zone_s {
-    ngx_image_zone_sh_t      *sh;
-    ngx_slab_pool_t          *shpool;
-    ngx_shm_zone_t           *shm_zone;
-    int64_t                   retention;
-    uint32_t                  source;
-    unsigned                  torn:1;
-};
+#define NGX_IMAGE_ZONE_CLAIMS_LEAST     32
+#define NGX_IMAGE_ZONE_ENTRIES          100      /* fewer are of no use */
 
 
 static ngx_int_t ngx_image_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 static void ngx_image_zone_lay_out(ngx_image_zone_sh_t *sh);
-static void ngx_image_zone_lock(ngx_image_zone_t *zone);
-static void ngx_image_zone_unlock(ngx_image_zone_t *zone);
-static ngx_image_zone_entry_t *ngx_image_zone_find(ngx_image_zone_sh_t *sh,
-    ngx_image_id_t *id);
-static ngx_image_zone_entry_t *ngx_image_zone_take(ngx_image_zone_sh_t *sh,
-    ngx_image_id_t *id, uint32_t pool);
 static void ngx_image_zone_link(ngx_image_zone_sh_t *sh, uint32_t n);
 static void ngx_image_zone_unlink(ngx_image_zone_sh_t *sh, uint32_t n);
-static void ngx_image_zone_forget(ngx_image_zone_sh_t *sh, uint32_t n);
 static uint32_t *ngx_image_zone_bucket(ngx_image_zone_sh_t *sh,
     ngx_image_id_t *id);
-static void ngx_image_zone_expire(ngx_image_zone_t *zone,
-    image_observation_t *observation, image_moment_t *now);
 
 
 void
@@ -167,6 +95,7 @@ ngx_image_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     size_t                size, each;
     uint32_t              n, buckets;
+    image_moment_t        now;
     ngx_image_zone_t     *zone;
     ngx_image_zone_sh_t  *sh;
 
@@ -205,6 +134,11 @@ ngx_image_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     ngx_memzero(&sh->clock, sizeof(ngx_image_zone_clock_t));
     sh->clock.source = zone->source;
 
+    sh->invalid = NGX_IMAGE_ZONE_VALID;
+    sh->invalidated = 0;
+    sh->nonce = (uint64_t) ngx_random() << 32 ^ (uint64_t) ngx_random()
+                ^ (uint64_t) ngx_pid << 16;
+
     ngx_image_zone_lay_out(sh);
 
     zone->shpool->data = sh;
@@ -217,11 +151,12 @@ found:
 
     /* another server's clock says nothing of this one's */
 
-    ngx_image_zone_lock(zone);
+    ngx_image_zone_lock(zone, &now);
 
     if (zone->sh->clock.source != zone->source) {
         zone->sh->clock.source = zone->source;
         zone->sh->clock.known = 0;
+        zone->sh->invalidated = 0;
     }
 
     ngx_image_zone_unlock(zone);
@@ -233,50 +168,60 @@ found:
 static void
 ngx_image_zone_lay_out(ngx_image_zone_sh_t *sh)
 {
-    uint32_t                 i, pool;
+    uint32_t                 i, pool, n, end;
+    uint32_t                 sizes[NGX_IMAGE_ZONE_POOLS];
     ngx_image_zone_pool_t   *p;
     ngx_image_zone_entry_t  *e;
 
-    for (pool = 0; pool < NGX_IMAGE_ZONE_POOLS; pool++) {
-        p = &sh->pools[pool];
-        p->free = NGX_IMAGE_ZONE_NONE;
-        p->newest = NGX_IMAGE_ZONE_NONE;
-        p->oldest = NGX_IMAGE_ZONE_NONE;
+    n = sh->nentries;
+
+    sizes[NGX_IMAGE_ZONE_SESSIONS] = n / NGX_IMAGE_ZONE_SESSIONS_PART;
+    sizes[NGX_IMAGE_ZONE_FAILURES] = n / NGX_IMAGE_ZONE_FAILURES_PART;
+    sizes[NGX_IMAGE_ZONE_MARKS] = n / NGX_IMAGE_ZONE_SMALL_PART;
+    sizes[NGX_IMAGE_ZONE_TOMBSTONES] = n / NGX_IMAGE_ZONE_SMALL_PART;
+    sizes[NGX_IMAGE_ZONE_CLAIMS] = ngx_max(n / NGX_IMAGE_ZONE_SMALL_PART,
+                                           NGX_IMAGE_ZONE_CLAIMS_LEAST);
+
+    /* the first pool has what the others leave */
+
+    sizes[NGX_IMAGE_ZONE_DIGESTS] = n;
+
+    for (pool = 1; pool < NGX_IMAGE_ZONE_POOLS; pool++) {
+        sizes[NGX_IMAGE_ZONE_DIGESTS] -= sizes[pool];
     }
 
     for (i = 0; i < sh->nbuckets; i++) {
         sh->buckets[i] = NGX_IMAGE_ZONE_NONE;
     }
 
-    for (i = 0; i < sh->nentries; i++) {
-        e = &sh->entries[i];
+    i = 0;
+    end = 0;
 
-        if (i % NGX_IMAGE_ZONE_MARKS == 0) {
-            e->pool = NGX_IMAGE_ZONE_MARKS_POOL;
+    for (pool = 0; pool < NGX_IMAGE_ZONE_POOLS; pool++) {
+        p = &sh->pools[pool];
+        p->free = NGX_IMAGE_ZONE_NONE;
+        p->newest = NGX_IMAGE_ZONE_NONE;
+        p->oldest = NGX_IMAGE_ZONE_NONE;
 
-        } else if (i % NGX_IMAGE_ZONE_CLAIMS == 0) {
-            e->pool = NGX_IMAGE_ZONE_CLAIMS_POOL;
-
-        } else if (i % NGX_IMAGE_ZONE_FAILURES == 0) {
-            e->pool = NGX_IMAGE_ZONE_FAILURES_POOL;
-
-        } else {
-            e->pool = NGX_IMAGE_ZONE_DIGESTS_POOL;
+        for (end += sizes[pool]; i < end; i++) {
+            e = &sh->entries[i];
+            e->pool = pool;
+            e->next = p->free;
+            p->free = i;
         }
-
-        p = &sh->pools[e->pool];
-        e->next = p->free;
-        p->free = i;
     }
 
+    sh->ntombstones = 0;
     sh->busy = 0;
 }
 
 
-static void
-ngx_image_zone_lock(ngx_image_zone_t *zone)
+void
+ngx_image_zone_lock(ngx_image_zone_t *zone, image_moment_t *now)
 {
     ngx_shmtx_lock(&zone->shpool->mutex);
+
+    ngx_image_now(now);
 
     /*
      * the master unlocks the mutex of a worker that was killed, but what the
@@ -286,6 +231,10 @@ ngx_image_zone_lock(ngx_image_zone_t *zone)
     if (zone->sh->busy) {
         ngx_image_zone_lay_out(zone->sh);
         zone->torn = 1;
+
+        /* the tombstones are gone, too, and calls under way could come late */
+
+        zone->sh->invalid = now->boot;
     }
 
     zone->sh->busy = 1;
@@ -293,7 +242,7 @@ ngx_image_zone_lock(ngx_image_zone_t *zone)
 }
 
 
-static void
+void
 ngx_image_zone_unlock(ngx_image_zone_t *zone)
 {
     ngx_memory_barrier();
@@ -311,290 +260,21 @@ ngx_image_zone_unlock(ngx_image_zone_t *zone)
 }
 
 
-ngx_int_t
-ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    image_observation_t *observation)
+void
+ngx_image_zone_listen(ngx_image_zone_t *zone, ngx_image_bell_pt handler,
+    void *data, ngx_cycle_t *cycle)
 {
-    uint32_t                 n;
-    ngx_int_t                rc;
-    image_moment_t           now;
-    ngx_image_zone_entry_t  *e;
-
-    rc = NGX_DECLINED;
-
-    ngx_image_zone_lock(zone);
-
-    /* under the mutex, or what another worker has just put would be of the
-     * future */
-
-    ngx_image_now(&now);
-
-    e = ngx_image_zone_find(zone->sh, id);
-
-    if (e) {
-        n = e - zone->sh->entries;
-
-        if (zone->sh->pools[e->pool].newest != n) {
-            ngx_image_zone_unlink(zone->sh, n);
-            ngx_image_zone_link(zone->sh, n);
-        }
-
-        *observation = e->observation;
-        rc = NGX_OK;
-    }
-
-    ngx_image_zone_unlock(zone);
-
-    if (rc == NGX_OK) {
-        ngx_image_zone_expire(zone, observation, &now);
-    }
-
-    return rc;
-}
-
-
-/* what is older than the retention is lost, and a run of it broken */
-
-static void
-ngx_image_zone_expire(ngx_image_zone_t *zone,
-    image_observation_t *observation, image_moment_t *now)
-{
-    if (image_age(&observation->digest_at, now) >= zone->retention) {
-        ngx_memzero(&observation->digest, sizeof(image_digest_t));
-        observation->held = 0;
-    }
-
-    /* a rate limit holds until it ends (rule 4), however long that is */
-
-    if (image_age(&observation->failure_at, now)
-        >= ngx_max(zone->retention, observation->failure_for))
-    {
-        observation->failure = IMAGE_OK;
-    }
-}
-
-
-ngx_uint_t
-ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    image_observation_t *observation, ngx_flag_t from_run,
-    image_digest_t *old)
-{
-    uint32_t                 pool;
-    ngx_uint_t               flags;
-    image_moment_t           now;
-    image_observation_t      merged;
-    ngx_image_zone_entry_t  *e;
-
-    ngx_image_zone_lock(zone);
-
-    ngx_image_now(&now);
-
-    e = ngx_image_zone_find(zone->sh, id);
-
-    if (e) {
-        merged = e->observation;
-        ngx_image_zone_expire(zone, &merged, &now);
-
-    } else {
-        ngx_memzero(&merged, sizeof(image_observation_t));
-    }
-
-    *old = merged.digest;
-
-    flags = image_observation_merge(&merged, observation, from_run, &now);
-
-    pool = (merged.digest.algorithm != IMAGE_DIGEST_NONE)
-           ? NGX_IMAGE_ZONE_DIGESTS_POOL : NGX_IMAGE_ZONE_FAILURES_POOL;
-
-    if (e && e->pool != pool) {
-
-        /* its first digest: it leaves the place of a mere failure */
-
-        ngx_image_zone_forget(zone->sh, e - zone->sh->entries);
-        e = NULL;
-    }
-
-    if (e == NULL) {
-        e = ngx_image_zone_take(zone->sh, id, pool);
-    }
-
-    e->observation = merged;
-
-    ngx_image_zone_unlock(zone);
-
-    *observation = merged;
-
-    return flags;
-}
-
-
-ngx_flag_t
-ngx_image_zone_mark(ngx_image_zone_t *zone, ngx_image_id_t *id)
-{
-    ngx_flag_t               fresh;
-    image_moment_t           now;
-    ngx_image_zone_entry_t  *e;
-
-    ngx_image_zone_lock(zone);
-
-    ngx_image_now(&now);
-
-    e = ngx_image_zone_find(zone->sh, id);
-
-    fresh = (e == NULL
-             || image_age(&e->observation.failure_at, &now)
-                >= zone->retention);
-
-    if (e == NULL) {
-        e = ngx_image_zone_take(zone->sh, id, NGX_IMAGE_ZONE_MARKS_POOL);
-        ngx_memzero(&e->observation, sizeof(image_observation_t));
-    }
-
-    if (fresh) {
-        e->observation.failure_at = now;
-    }
-
-    ngx_image_zone_unlock(zone);
-
-    return fresh;
-}
-
-
-ngx_int_t
-ngx_image_zone_claim(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    uint64_t owner, int64_t span)
-{
-    ngx_int_t                rc;
-    image_moment_t           now;
-    ngx_image_zone_pool_t   *pool;
-    ngx_image_zone_entry_t  *e;
-
-    ngx_image_zone_lock(zone);
-
-    ngx_image_now(&now);
-
-    rc = NGX_OK;
-    pool = &zone->sh->pools[NGX_IMAGE_ZONE_CLAIMS_POOL];
-
-    e = ngx_image_zone_find(zone->sh, id);
-
-    if (e) {
-        if (e->claim.owner != owner && e->claim.until > now.boot) {
-            rc = NGX_BUSY;
-            goto done;
-        }
-
-        ngx_image_zone_unlink(zone->sh, e - zone->sh->entries);
-        ngx_image_zone_link(zone->sh, e - zone->sh->entries);
-
-    } else {
-
-        /* nobody's claim is taken away: the oldest is the first to end */
-
-        if (pool->free == NGX_IMAGE_ZONE_NONE
-            && zone->sh->entries[pool->oldest].claim.until > now.boot)
-        {
-            rc = NGX_DECLINED;
-            goto done;
-        }
-
-        e = ngx_image_zone_take(zone->sh, id, NGX_IMAGE_ZONE_CLAIMS_POOL);
-    }
-
-    e->claim.owner = owner;
-    e->claim.until = now.boot + span;
-
-done:
-
-    ngx_image_zone_unlock(zone);
-
-    return rc;
+    zone->bell = ngx_image_bell_create(zone->sh->nonce, handler, data, cycle);
 }
 
 
 void
-ngx_image_zone_release(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    uint64_t owner)
+ngx_image_zone_deafen(ngx_image_zone_t *zone)
 {
-    ngx_image_zone_entry_t  *e;
-
-    ngx_image_zone_lock(zone);
-
-    e = ngx_image_zone_find(zone->sh, id);
-
-    if (e && e->claim.owner == owner) {
-        ngx_image_zone_forget(zone->sh, e - zone->sh->entries);
+    if (zone->bell) {
+        ngx_image_bell_destroy(zone->bell);
+        zone->bell = NULL;
     }
-
-    ngx_image_zone_unlock(zone);
-}
-
-
-void
-ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t now,
-    int64_t sent, int64_t received)
-{
-    ngx_image_zone_clock_t  *clock;
-
-    clock = &zone->sh->clock;
-
-    ngx_image_zone_lock(zone);
-
-    clock->offset = now - (sent + (received - sent) / 2);
-    clock->known = 1;
-
-    ngx_image_zone_unlock(zone);
-}
-
-
-int64_t
-ngx_image_zone_window(ngx_image_zone_t *zone, ngx_flag_t shared,
-    int64_t length, ngx_flag_t write)
-{
-    int64_t                  time, number;
-    image_moment_t           now;
-    ngx_image_zone_clock_t  *clock;
-
-    clock = &zone->sh->clock;
-    number = -1;
-
-    ngx_image_zone_lock(zone);
-
-    ngx_image_now(&now);
-
-    if (shared && !clock->known) {
-        goto done;
-    }
-
-    time = shared ? now.boot + clock->offset : now.wall;
-
-    if (clock->window_boot == 0 || time >= clock->window) {
-        clock->window = time;
-        clock->window_boot = now.boot;
-
-    } else if (clock->window - time > NGX_IMAGE_ZONE_SLEW) {
-
-        /*
-         * The clock was ahead, and was set back.  What was stored in its
-         * last window may still be found, as long as that would have lasted;
-         * but what is stored in it now would be found by others when they
-         * come to it, however old it is by then.
-         */
-
-        time = clock->window + (now.boot - clock->window_boot);
-
-        if (write || time / length != clock->window / length) {
-            goto done;
-        }
-    }
-
-    number = clock->window / length;
-
-done:
-
-    ngx_image_zone_unlock(zone);
-
-    return number;
 }
 
 
@@ -609,7 +289,7 @@ ngx_image_zone_bucket(ngx_image_zone_sh_t *sh, ngx_image_id_t *id)
 }
 
 
-static ngx_image_zone_entry_t *
+ngx_image_zone_entry_t *
 ngx_image_zone_find(ngx_image_zone_sh_t *sh, ngx_image_id_t *id)
 {
     uint32_t                 n;
@@ -631,11 +311,9 @@ ngx_image_zone_find(ngx_image_zone_sh_t *sh, ngx_image_id_t *id)
 }
 
 
-/* an entry of the pool for an identity: a free one, else the oldest */
-
-static ngx_image_zone_entry_t *
+ngx_image_zone_entry_t *
 ngx_image_zone_take(ngx_image_zone_sh_t *sh, ngx_image_id_t *id,
-    uint32_t pool)
+    ngx_image_zone_pool_e pool)
 {
     uint32_t                 n, *bucket;
     ngx_image_zone_pool_t   *p;
@@ -644,7 +322,7 @@ ngx_image_zone_take(ngx_image_zone_sh_t *sh, ngx_image_id_t *id,
     p = &sh->pools[pool];
 
     if (p->free == NGX_IMAGE_ZONE_NONE) {
-        ngx_image_zone_forget(sh, p->oldest);
+        ngx_image_zone_forget(sh, &sh->entries[p->oldest]);
     }
 
     n = p->free;
@@ -663,13 +341,37 @@ ngx_image_zone_take(ngx_image_zone_sh_t *sh, ngx_image_id_t *id,
 }
 
 
-static void
-ngx_image_zone_forget(ngx_image_zone_sh_t *sh, uint32_t n)
+ngx_image_zone_entry_t *
+ngx_image_zone_oldest(ngx_image_zone_sh_t *sh, ngx_image_zone_pool_e pool)
 {
-    uint32_t                *place;
-    ngx_image_zone_entry_t  *e;
+    ngx_image_zone_pool_t  *p;
 
-    e = &sh->entries[n];
+    p = &sh->pools[pool];
+
+    return p->free == NGX_IMAGE_ZONE_NONE ? &sh->entries[p->oldest] : NULL;
+}
+
+
+void
+ngx_image_zone_touch(ngx_image_zone_sh_t *sh, ngx_image_zone_entry_t *e)
+{
+    uint32_t  n;
+
+    n = e - sh->entries;
+
+    if (sh->pools[e->pool].newest != n) {
+        ngx_image_zone_unlink(sh, n);
+        ngx_image_zone_link(sh, n);
+    }
+}
+
+
+void
+ngx_image_zone_forget(ngx_image_zone_sh_t *sh, ngx_image_zone_entry_t *e)
+{
+    uint32_t  n, *place;
+
+    n = e - sh->entries;
 
     place = ngx_image_zone_bucket(sh, &e->id);
 

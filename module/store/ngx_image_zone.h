@@ -18,6 +18,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <ngx_image_bell.h>
 #include <image_key.h>
 #include <image_observation.h>
 
@@ -29,6 +30,16 @@ typedef struct ngx_image_zone_s  ngx_image_zone_t;
 typedef struct {
     uint8_t   hash[IMAGE_HASH];
 } ngx_image_id_t;
+
+
+/* what a session is held to (rule 13) */
+
+typedef struct {
+    image_digest_t   digest;
+    image_moment_t   at;           /* begin of the call that saw it */
+    int64_t          until;        /* boot time in microseconds: then it is
+                                      forgotten */
+} ngx_image_session_t;
 
 
 /* both clocks of this host, now */
@@ -49,9 +60,24 @@ void ngx_image_zone_configure(ngx_image_zone_t *zone, int64_t retention,
 /* the least size that holds a useful number of observations, in bytes */
 size_t ngx_image_zone_least(void);
 
-/* copies what is known of an identity; NGX_OK, or NGX_DECLINED: nothing */
+/*
+ * For a worker's begin and end: the handler is called, from the event loop,
+ * when something that this worker waits for has been released.
+ */
+void ngx_image_zone_listen(ngx_image_zone_t *zone, ngx_image_bell_pt handler,
+    void *data, ngx_cycle_t *cycle);
+void ngx_image_zone_deafen(ngx_image_zone_t *zone);
+
+
+/* observations, ngx_image_zone_observation.c */
+
+/*
+ * Copies what is known of an identity; NGX_OK, or NGX_DECLINED: nothing.
+ * What began before the reference was invalidated is not known (rule 12);
+ * NULL: nothing invalidates it.
+ */
 ngx_int_t ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    image_observation_t *observation);
+    ngx_str_t *reference, image_observation_t *observation);
 
 /*
  * Merges an observation into the zone (image_observation_merge()), and copies
@@ -59,8 +85,35 @@ ngx_int_t ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
  * where IMAGE_MERGE_MOVED is among the flags returned.
  */
 ngx_uint_t ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    image_observation_t *observation, ngx_flag_t from_run,
-    image_digest_t *old);
+    ngx_str_t *reference, image_observation_t *observation,
+    ngx_flag_t from_run, image_digest_t *old);
+
+/*
+ * Rule 12: nothing of the reference that began up to a moment by the boot-time
+ * clock counts any more on this host; "at" is when it was invalidated by
+ * Redis' clock.  Hearing of one twice is hearing of it once.
+ */
+void ngx_image_zone_invalidate(ngx_image_zone_t *zone, ngx_str_t *reference,
+    int64_t at, int64_t boot);
+
+/*
+ * The last invalidation by Redis' clock that is known to be known here.  In
+ * step: all up to that one were heard.  Otherwise, if it is later than what
+ * this host has heard of, some were missed, and nothing that began before
+ * now counts.
+ */
+void ngx_image_zone_invalidated(ngx_image_zone_t *zone, int64_t at,
+    ngx_flag_t in_step);
+
+/*
+ * An origin as a whole, known by an identity of its own: counts failures in
+ * a row, and forgets them when it has answered.  ngx_image_zone_get() gives
+ * the last one, with their number as ->held.  Both return that number, as it
+ * is now, and as it was.
+ */
+ngx_uint_t ngx_image_zone_failed(ngx_image_zone_t *zone, ngx_image_id_t *id,
+    image_reason_e reason, image_moment_t *at);
+ngx_uint_t ngx_image_zone_answered(ngx_image_zone_t *zone, ngx_image_id_t *id);
 
 /*
  * True the first time that it is called with an identity, for as long as the
@@ -69,17 +122,38 @@ ngx_uint_t ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
  */
 ngx_flag_t ngx_image_zone_mark(ngx_image_zone_t *zone, ngx_image_id_t *id);
 
+
+/* claims, ngx_image_zone_claim.c */
+
 /*
  * What must not happen twice at a time on this host: an identity of its own
  * is claimed by an owner, a number that nobody else on the host has, for a
  * span in microseconds, and again before that is over.
- * NGX_OK: the owner has it; NGX_BUSY: another one has it; NGX_DECLINED: there
- * are too many claims.
+ * NGX_OK: the owner has it.  NGX_BUSY: another one has it, for so many
+ * microseconds more; with "wait" this worker's handler is called when it is
+ * released.  NGX_DECLINED: there are too many claims.
  */
 ngx_int_t ngx_image_zone_claim(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    uint64_t owner, int64_t span);
+    uint64_t owner, int64_t span, ngx_flag_t wait, int64_t *left);
 void ngx_image_zone_release(ngx_image_zone_t *zone, ngx_image_id_t *id,
     uint64_t owner);
+
+
+/* sessions, ngx_image_zone_session.c */
+
+/* NGX_OK, or NGX_DECLINED: it is not known here */
+ngx_int_t ngx_image_zone_session(ngx_image_zone_t *zone, ngx_image_id_t *id,
+    ngx_image_session_t *session);
+
+/*
+ * The first one wins: *session becomes what the identity is held to.  evict:
+ * the oldest may go, since Redis has it.  NGX_OK, or NGX_DECLINED: no room.
+ */
+ngx_int_t ngx_image_zone_bind(ngx_image_zone_t *zone, ngx_image_id_t *id,
+    ngx_image_session_t *session, ngx_flag_t evict);
+
+
+/* clocks, ngx_image_zone_clock.c */
 
 /*
  * The clock of the tag key's window, in microseconds of Unix time.  Redis'

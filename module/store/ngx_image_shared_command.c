@@ -1,0 +1,480 @@
+/*
+ * Scripts out, and what all of their answers have in common
+ * (ngx_image_shared.h).  Whatever does not validate is a miss (rule 10), and
+ * the log is told once.
+ */
+
+#include <ngx_image_shared_command.h>
+#include <ngx_image_shared_scripts.h>
+
+#include <ngx_sha1.h>
+
+
+/* a malformed record is said at most once in so many seconds */
+#define NGX_IMAGE_SHARED_SAY   60
+
+/* in the answer "behind" */
+#define NGX_IMAGE_SHARED_SEEN  NGX_IMAGE_SHARED_MORE
+
+
+typedef struct {
+    ngx_str_t     text;
+    u_char        sha1[NGX_IMAGE_SHARED_SHA1];
+    ngx_flag_t    hashed;
+} ngx_image_shared_script_t;
+
+
+static u_char *ngx_image_shared_key(u_char *p, ngx_str_t *text,
+    ngx_image_shared_conf_t *conf, ngx_image_shared_key_t *key);
+static void ngx_image_shared_hash(ngx_image_shared_script_t *script);
+static void ngx_image_shared_behind(ngx_image_shared_conf_t *conf,
+    ngx_image_redis_reply_t *reply);
+static void ngx_image_shared_refused(ngx_image_shared_conf_t *conf,
+    ngx_uint_t kind, ngx_str_t *error);
+static ngx_flag_t ngx_image_shared_is(ngx_image_redis_value_t *v,
+    ngx_str_t *text);
+static int64_t ngx_image_shared_number(ngx_image_redis_value_t *v);
+
+
+/* by ngx_image_shared_script_e */
+
+static ngx_image_shared_script_t  ngx_image_shared_scripts[] = {
+    { ngx_string(NGX_IMAGE_SHARED_LOOKUP_LUA), "", 0 },
+    { ngx_string(NGX_IMAGE_SHARED_STORE_LUA), "", 0 },
+    { ngx_string(NGX_IMAGE_SHARED_LIMIT_LUA), "", 0 },
+    { ngx_string(NGX_IMAGE_SHARED_RENEW_LUA), "", 0 },
+    { ngx_string(NGX_IMAGE_SHARED_RELEASE_LUA), "", 0 },
+    { ngx_string(NGX_IMAGE_SHARED_SESSION_LUA), "", 0 },
+    { ngx_string(NGX_IMAGE_SHARED_INVALIDATED_LUA), "", 0 }
+};
+
+
+/* each command of this worker has another */
+
+static ngx_uint_t  ngx_image_shared_serial;
+
+
+/*
+ * By its hash, or whole: a server that has not seen a script since its start
+ * says NOSCRIPT.  Before the keys of its own a script has the clock's.
+ */
+
+ngx_int_t
+ngx_image_shared_send(ngx_image_shared_conf_t *conf,
+    ngx_image_redis_command_t *cmd, ngx_image_shared_script_e script,
+    ngx_flag_t whole, ngx_uint_t *serial, ngx_uint_t nkeys,
+    ngx_image_shared_key_t *keys, ngx_uint_t argc, ngx_str_t *argv)
+{
+    u_char                     *text, *p;
+    u_char                      digit, token[NGX_INT64_LEN];
+    u_char                      keep[NGX_INT64_LEN];
+    size_t                      size;
+    ngx_int_t                   rc;
+    ngx_str_t                   args[NGX_IMAGE_REDIS_ARGS];
+    ngx_uint_t                  i, n;
+    ngx_image_shared_key_t      clock;
+    ngx_image_shared_script_t  *s;
+
+    if (conf->connection == NULL) {
+        return NGX_DECLINED;
+    }
+
+    s = &ngx_image_shared_scripts[script];
+
+    if (whole) {
+        ngx_str_set(&args[0], "EVAL");
+        args[1] = s->text;
+
+    } else {
+        ngx_image_shared_hash(s);
+
+        ngx_str_set(&args[0], "EVALSHA");
+        args[1].data = s->sha1;
+        args[1].len = NGX_IMAGE_SHARED_SHA1;
+    }
+
+    digit = '0' + nkeys + 1;
+    args[2].data = &digit;
+    args[2].len = 1;
+
+    size = conf->prefix.len + sizeof("clock") - 1;
+
+    for (i = 0; i < nkeys; i++) {
+        size += conf->prefix.len + ngx_strlen(keys[i].kind)
+                + (keys[i].name ? keys[i].name->len : 0)
+                + (keys[i].id ? 1 + 2 * IMAGE_HASH : 0);
+    }
+
+    text = ngx_alloc(size, ngx_cycle->log);
+    if (text == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(&clock, sizeof(ngx_image_shared_key_t));
+    clock.kind = "clock";
+
+    n = 3;
+
+    p = ngx_image_shared_key(text, &args[n++], conf, &clock);
+
+    for (i = 0; i < nkeys; i++) {
+        p = ngx_image_shared_key(p, &args[n++], conf, &keys[i]);
+    }
+
+    *serial = ++ngx_image_shared_serial;
+
+    ngx_image_shared_decimal(&args[n++], token, *serial);
+    ngx_image_shared_decimal(&args[n++], keep, conf->retention / 1000);
+
+    for (i = 0; i < argc; i++) {
+        args[n++] = argv[i];
+    }
+
+    rc = ngx_image_redis_send(conf->connection, cmd, n, args);
+
+    ngx_free(text);
+
+    return rc;
+}
+
+
+static u_char *
+ngx_image_shared_key(u_char *p, ngx_str_t *text,
+    ngx_image_shared_conf_t *conf, ngx_image_shared_key_t *key)
+{
+    text->data = p;
+
+    p = ngx_cpymem(p, conf->prefix.data, conf->prefix.len);
+    p = ngx_cpymem(p, key->kind, ngx_strlen(key->kind));
+
+    if (key->name) {
+        p = ngx_cpymem(p, key->name->data, key->name->len);
+    }
+
+    if (key->id) {
+        *p++ = '#';
+        p = ngx_hex_dump(p, key->id->hash, IMAGE_HASH);
+    }
+
+    text->len = p - text->data;
+
+    return p;
+}
+
+
+static void
+ngx_image_shared_hash(ngx_image_shared_script_t *script)
+{
+    u_char      hash[20];
+    ngx_sha1_t  sha1;
+
+    if (script->hashed) {
+        return;
+    }
+
+    ngx_sha1_init(&sha1);
+    ngx_sha1_update(&sha1, script->text.data, script->text.len);
+    ngx_sha1_final(hash, &sha1);
+
+    (void) ngx_hex_dump(script->sha1, hash, sizeof(hash));
+
+    script->hashed = 1;
+}
+
+
+ngx_int_t
+ngx_image_shared_check(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
+    ngx_uint_t serial, ngx_flag_t whole, ngx_image_redis_reply_t *reply)
+{
+    ngx_str_t                *text;
+    ngx_image_redis_value_t  *v;
+
+    static ngx_str_t  behind = ngx_string("behind");
+
+    if (reply == NULL) {
+
+        /*
+         * the connection has its own words for that; a subscription to the
+         * same server may not notice by itself
+         */
+
+        if (conf->subscription) {
+            ngx_image_redis_renew(conf->subscription);
+        }
+
+        return NGX_DECLINED;
+    }
+
+    v = reply->values;
+    text = &v[0].text;
+
+    if (!reply->array && v[0].type == NGX_IMAGE_REDIS_ERROR) {
+
+        if (!whole && text->len >= 8
+            && ngx_strncmp(text->data, "NOSCRIPT", 8) == 0)
+        {
+            return NGX_AGAIN;
+        }
+
+        ngx_image_shared_refused(conf, kind, text);
+
+        return NGX_DECLINED;
+    }
+
+    /* another's answer has another number: it must not be believed */
+
+    if (!reply->array
+        || reply->nvalues <= NGX_IMAGE_SHARED_NOW
+        || v[NGX_IMAGE_SHARED_WORD].type != NGX_IMAGE_REDIS_STRING
+        || ngx_image_shared_number(&v[NGX_IMAGE_SHARED_SERIAL])
+           != (int64_t) serial)
+    {
+        ngx_image_shared_malformed(conf, NULL, "the answer");
+        return NGX_DECLINED;
+    }
+
+    if (ngx_image_shared_is(&v[NGX_IMAGE_SHARED_WORD], &behind)) {
+        ngx_image_shared_behind(conf, reply);
+        return NGX_DECLINED;
+    }
+
+    if (conf->clock_behind) {
+        conf->clock_behind = 0;
+
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "image digest: the clock of redis \"%V\" has caught up, "
+                      "it is used again", &conf->redis.name);
+    }
+
+    if (conf->refused & kind) {
+        conf->refused &= ~kind;
+
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "image digest: redis \"%V\" %s again",
+                      &conf->redis.name,
+                      kind == NGX_IMAGE_SHARED_READ ? "answers" : "stores");
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_image_shared_behind(ngx_image_shared_conf_t *conf,
+    ngx_image_redis_reply_t *reply)
+{
+    int64_t  now, seen, behind;
+
+    now = ngx_image_shared_number(&reply->values[NGX_IMAGE_SHARED_NOW]);
+
+    seen = (reply->nvalues > NGX_IMAGE_SHARED_SEEN)
+           ? ngx_image_shared_number(&reply->values[NGX_IMAGE_SHARED_SEEN])
+           : -1;
+
+    behind = (now > 0 && seen > now) ? seen - now : 0;
+
+    if (conf->clock_behind) {
+        return;
+    }
+
+    conf->clock_behind = 1;
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "image digest: the clock of redis \"%V\" is %L.%03L seconds "
+                  "behind the highest time that it has had: nothing of it is "
+                  "used until it has caught up, and what was stored before "
+                  "never again; if the higher time was wrong, delete all keys "
+                  "\"%V*\"",
+                  &conf->redis.name, behind / NGX_IMAGE_SHARED_SECOND,
+                  behind % NGX_IMAGE_SHARED_SECOND / 1000, &conf->prefix);
+}
+
+
+static void
+ngx_image_shared_refused(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
+    ngx_str_t *error)
+{
+    u_char       ch, text[128];
+    size_t       len;
+    const char  *help;
+    ngx_uint_t   n;
+
+    static struct {
+        const char  *prefix;
+        const char  *help;
+    } advice[] = {
+        { "OOM", "raise its maxmemory, or let its maxmemory-policy evict" },
+        { "READONLY", "the URL has to reach a primary" },
+        { "NOPERM", "docs/redis.md has the ACL rule that is needed" },
+        { "ERR The user executing the script",
+          "docs/redis.md has the ACL rule that is needed" },
+        { "NOAUTH", "it wants password= or password_file=" },
+        { "LOADING", "it loads its data, wait for it" },
+        { "BUSY", "a script of another client keeps it busy" },
+        { "MISCONF", "it cannot persist its data, see its log" },
+        { "CROSSSLOT", "in a cluster the prefix needs a {hash tag}" },
+        { "MOVED", "in a cluster the URL has to reach the primary of the "
+                   "prefix's slot" },
+        { "", NULL }
+    };
+
+    if (conf->refused & kind) {
+        return;
+    }
+
+    conf->refused |= kind;
+
+    for (n = 0; advice[n].help; n++) {
+        len = ngx_strlen(advice[n].prefix);
+
+        if (error->len >= len
+            && ngx_strncmp(error->data, advice[n].prefix, len) == 0)
+        {
+            break;
+        }
+    }
+
+    help = advice[n].help ? advice[n].help : "see the log of the server";
+
+    for (len = 0; len < error->len && len < sizeof(text); len++) {
+        ch = error->data[len];
+        text[len] = (ch < 0x20 || ch > 0x7e) ? '?' : ch;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "image digest: redis \"%V\" refuses to %s: \"%*s\", nothing "
+                  "is shared until it does: %s",
+                  &conf->redis.name,
+                  kind == NGX_IMAGE_SHARED_READ ? "answer" : "store",
+                  len, text, help);
+}
+
+
+void
+ngx_image_shared_malformed(ngx_image_shared_conf_t *conf, ngx_str_t *name,
+    const char *what)
+{
+    time_t  now;
+
+    now = ngx_time();
+
+    if (conf->malformed && now - conf->malformed < NGX_IMAGE_SHARED_SAY) {
+        return;
+    }
+
+    conf->malformed = now;
+
+    if (name == NULL) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "image digest: malformed answer of redis \"%V\", it "
+                      "counts as a miss: %s", &conf->redis.name, what);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "image digest: malformed record of \"%V\" in redis \"%V\", "
+                  "it counts as a miss: %s", name, &conf->redis.name, what);
+}
+
+
+ngx_int_t
+ngx_image_shared_fields(ngx_image_shared_conf_t *conf,
+    ngx_image_redis_reply_t *reply, ngx_uint_t from, image_str_t *fields,
+    ngx_uint_t n)
+{
+    ngx_uint_t                i;
+    ngx_image_redis_value_t  *v;
+
+    if (reply->nvalues < from + n) {
+        goto malformed;
+    }
+
+    v = &reply->values[from];
+
+    for (i = 0; i < n; i++) {
+
+        if (v[i].type == NGX_IMAGE_REDIS_NIL) {
+            fields[i].data = NULL;
+            fields[i].len = 0;
+
+        } else if (v[i].type == NGX_IMAGE_REDIS_STRING) {
+            fields[i].data = v[i].text.data;
+            fields[i].len = v[i].text.len;
+
+        } else {
+            goto malformed;
+        }
+    }
+
+    return NGX_OK;
+
+malformed:
+
+    ngx_image_shared_malformed(conf, NULL, "the answer");
+
+    return NGX_DECLINED;
+}
+
+
+void
+ngx_image_shared_subject(ngx_image_shared_conf_t *conf,
+    ngx_image_subject_t *subject, image_record_subject_t *record)
+{
+    ngx_memzero(record, sizeof(image_record_subject_t));
+
+    record->secret.data = conf->secret.data;
+    record->secret.len = conf->secret.len;
+    record->prefix.data = conf->prefix.data;
+    record->prefix.len = conf->prefix.len;
+    record->id = subject->id.hash;
+    record->reference.data = subject->reference.data;
+    record->reference.len = subject->reference.len;
+    record->platform.data = subject->platform.data;
+    record->platform.len = subject->platform.len;
+}
+
+
+void
+ngx_image_shared_subject_limit(ngx_image_shared_conf_t *conf,
+    ngx_image_subject_t *subject, image_record_subject_t *record)
+{
+    ngx_image_shared_subject(conf, subject, record);
+
+    record->id = subject->limit_id.hash;
+    record->reference.data = subject->registry.data;
+    record->reference.len = subject->registry.len;
+    record->platform.len = 0;
+}
+
+
+void
+ngx_image_shared_decimal(ngx_str_t *value, u_char *text, int64_t n)
+{
+    value->data = text;
+    value->len = ngx_sprintf(text, "%L", n) - text;
+}
+
+
+static ngx_flag_t
+ngx_image_shared_is(ngx_image_redis_value_t *v, ngx_str_t *text)
+{
+    return v->type == NGX_IMAGE_REDIS_STRING
+           && v->text.len == text->len
+           && ngx_memcmp(v->text.data, text->data, text->len) == 0;
+}
+
+
+static int64_t
+ngx_image_shared_number(ngx_image_redis_value_t *v)
+{
+    image_str_t  field;
+
+    if (v->type != NGX_IMAGE_REDIS_STRING) {
+        return -1;
+    }
+
+    field.data = v->text.data;
+    field.len = v->text.len;
+
+    return image_record_number(&field);
+}

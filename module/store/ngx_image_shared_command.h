@@ -1,0 +1,99 @@
+/*
+ * What the files of Redis' records share; nobody else includes this.
+ *
+ *     ngx_image_shared.c           the worker's connections, and the news
+ *     ngx_image_shared_command.c   scripts out, answers in
+ *     ngx_image_shared_lookup.c    lookup or lease
+ *     ngx_image_shared_store.c     store, renew and release
+ *     ngx_image_shared_session.c   sessions
+ */
+
+#ifndef NGX_IMAGE_SHARED_COMMAND_H
+#define NGX_IMAGE_SHARED_COMMAND_H
+
+
+#include <ngx_image_shared.h>
+
+
+#define NGX_IMAGE_SHARED_SECOND  ((int64_t) 1000000)
+#define NGX_IMAGE_SHARED_SHA1    40
+
+/* bits of conf->refused: what a command is for */
+#define NGX_IMAGE_SHARED_READ    1
+#define NGX_IMAGE_SHARED_WRITE   2
+
+#define NGX_IMAGE_SHARED_KEYS    5         /* of a command, at most */
+
+
+/* each is another script of ngx_image_shared_scripts.h */
+
+typedef enum {
+    NGX_IMAGE_SHARED_LOOKUP = 0,
+    NGX_IMAGE_SHARED_STORE,
+    NGX_IMAGE_SHARED_LIMIT,
+    NGX_IMAGE_SHARED_RENEW,
+    NGX_IMAGE_SHARED_RELEASE,
+    NGX_IMAGE_SHARED_SESSION,
+    NGX_IMAGE_SHARED_INVALIDATED
+} ngx_image_shared_script_e;
+
+
+/* the places that all answers have */
+
+enum {
+    NGX_IMAGE_SHARED_WORD = 0,
+    NGX_IMAGE_SHARED_SERIAL,
+    NGX_IMAGE_SHARED_NOW,
+    NGX_IMAGE_SHARED_MORE
+};
+
+
+/* a key of the prefix: PREFIX kind, or PREFIX kind name ["#" id] */
+
+typedef struct {
+    const char      *kind;
+    ngx_str_t       *name;                 /* NULL: it ends here */
+    ngx_image_id_t  *id;                   /* likewise */
+} ngx_image_shared_key_t;
+
+
+/*
+ * Sends a script by its hash; whole: itself.  The serial is set: the answer
+ * brings it back.  NGX_OK: the handler will be called; NGX_DECLINED: away.
+ */
+ngx_int_t ngx_image_shared_send(ngx_image_shared_conf_t *conf,
+    ngx_image_redis_command_t *cmd, ngx_image_shared_script_e script,
+    ngx_flag_t whole, ngx_uint_t *serial, ngx_uint_t nkeys,
+    ngx_image_shared_key_t *keys, ngx_uint_t argc, ngx_str_t *argv);
+
+/*
+ * What all answers have in common.  NGX_OK: a good one.  NGX_AGAIN: the
+ * script was not sent whole, and has to be.  NGX_DECLINED: no good, and that
+ * is said.
+ */
+ngx_int_t ngx_image_shared_check(ngx_image_shared_conf_t *conf,
+    ngx_uint_t kind, ngx_uint_t serial, ngx_flag_t whole,
+    ngx_image_redis_reply_t *reply);
+
+/* the values of an answer from one place on, as fields of a record; NGX_OK,
+ * NGX_DECLINED: there are not so many, or not of that form, and that is said */
+ngx_int_t ngx_image_shared_fields(ngx_image_shared_conf_t *conf,
+    ngx_image_redis_reply_t *reply, ngx_uint_t from, image_str_t *fields,
+    ngx_uint_t n);
+
+/* says that something did not validate, at most once a minute; NULL name: an
+ * answer */
+void ngx_image_shared_malformed(ngx_image_shared_conf_t *conf,
+    ngx_str_t *name, const char *what);
+
+/* what a record of a subject is about, for its MAC; of its limit */
+void ngx_image_shared_subject(ngx_image_shared_conf_t *conf,
+    ngx_image_subject_t *subject, image_record_subject_t *record);
+void ngx_image_shared_subject_limit(ngx_image_shared_conf_t *conf,
+    ngx_image_subject_t *subject, image_record_subject_t *record);
+
+/* a number as an argument; text has room for NGX_INT64_LEN bytes */
+void ngx_image_shared_decimal(ngx_str_t *value, u_char *text, int64_t n);
+
+
+#endif /* NGX_IMAGE_SHARED_COMMAND_H */

@@ -1,0 +1,266 @@
+/*
+ * Lookup or lease (ngx_image_shared.h): what all hosts know of an image, and
+ * who of them is to ask for it.
+ */
+
+#include <ngx_image_shared_command.h>
+
+
+/* the places in the answer */
+
+enum {
+    NGX_IMAGE_SHARED_FLOOR = NGX_IMAGE_SHARED_MORE,
+    NGX_IMAGE_SHARED_INVALID,
+    NGX_IMAGE_SHARED_LEASED,
+    NGX_IMAGE_SHARED_LEFT,
+    NGX_IMAGE_SHARED_RECORD,
+    NGX_IMAGE_SHARED_LIMITED = NGX_IMAGE_SHARED_RECORD + IMAGE_RECORD_FIELDS,
+    NGX_IMAGE_SHARED_VALUES = NGX_IMAGE_SHARED_LIMITED
+                              + IMAGE_RECORD_LIMIT_FIELDS
+};
+
+
+static ngx_int_t ngx_image_shared_lookup_send(ngx_image_shared_op_t *op);
+static void ngx_image_shared_lookup_handler(ngx_image_redis_command_t *cmd,
+    ngx_image_redis_reply_t *reply);
+static ngx_int_t ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
+    ngx_image_redis_reply_t *reply);
+static ngx_int_t ngx_image_shared_lease(image_str_t *word,
+    ngx_image_lease_e *lease);
+static void ngx_image_shared_moment(ngx_image_shared_op_t *op, int64_t at,
+    image_moment_t *moment);
+
+
+ngx_int_t
+ngx_image_shared_lookup(ngx_image_shared_op_t *op)
+{
+    op->command.handler = ngx_image_shared_lookup_handler;
+    op->command.data = op;
+    op->whole = 0;
+
+    return ngx_image_shared_lookup_send(op);
+}
+
+
+void
+ngx_image_shared_cancel(ngx_image_shared_op_t *op)
+{
+    ngx_image_redis_cancel(&op->command);
+}
+
+
+static ngx_int_t
+ngx_image_shared_lookup_send(ngx_image_shared_op_t *op)
+{
+    u_char                   want[NGX_INT64_LEN], failure[NGX_INT64_LEN];
+    u_char                   lease[NGX_INT64_LEN];
+    ngx_str_t                argv[4];
+    ngx_image_subject_t     *subject;
+    ngx_image_shared_key_t   keys[4];
+
+    subject = op->subject;
+
+    keys[0].kind = "image:";
+    keys[0].name = &subject->reference;
+    keys[0].id = &subject->id;
+
+    keys[1].kind = "registry:";
+    keys[1].name = &subject->registry;
+    keys[1].id = &subject->limit_id;
+
+    keys[2].kind = "invalid:";
+    keys[2].name = &subject->reference;
+    keys[2].id = NULL;
+
+    keys[3].kind = "lease:";
+    keys[3].name = &subject->reference;
+    keys[3].id = &subject->id;
+
+    ngx_image_shared_decimal(&argv[0], want, op->want);
+    ngx_image_shared_decimal(&argv[1], failure, op->want_failure);
+    argv[2] = op->token;
+    ngx_image_shared_decimal(&argv[3], lease, NGX_IMAGE_SHARED_LEASE);
+
+    /* before redis reads its clock, so that nothing becomes younger */
+
+    ngx_image_now(&op->sent);
+
+    return ngx_image_shared_send(op->conf, &op->command,
+                                 NGX_IMAGE_SHARED_LOOKUP, op->whole,
+                                 &op->serial, 4, keys, 4, argv);
+}
+
+
+static void
+ngx_image_shared_lookup_handler(ngx_image_redis_command_t *cmd,
+    ngx_image_redis_reply_t *reply)
+{
+    ngx_image_shared_op_t  *op;
+
+    op = cmd->data;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_CORE, op->log, 0,
+                   "image shared lookup: %p", reply);
+
+    op->rc = ngx_image_shared_check(op->conf, NGX_IMAGE_SHARED_READ,
+                                    op->serial, op->whole, reply);
+
+    if (op->rc == NGX_AGAIN) {
+        op->whole = 1;
+        op->rc = ngx_image_shared_lookup_send(op);
+
+        if (op->rc == NGX_OK) {
+            return;
+        }
+    }
+
+    if (op->rc == NGX_OK) {
+        op->rc = ngx_image_shared_lookup_read(op, reply);
+    }
+
+    op->handler(op);
+}
+
+
+/* an answer in time and in form: what of it is known */
+
+static ngx_int_t
+ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
+    ngx_image_redis_reply_t *reply)
+{
+    int64_t                  at, left;
+    const char              *error;
+    image_str_t              fields[NGX_IMAGE_SHARED_VALUES];
+    image_moment_t           received;
+    image_record_t           record;
+    image_record_clock_t     clock;
+    image_observation_t     *o;
+    image_record_subject_t   subject;
+
+    if (reply->nvalues != NGX_IMAGE_SHARED_VALUES) {
+        ngx_image_shared_malformed(op->conf, NULL, "the answer");
+        return NGX_DECLINED;
+    }
+
+    if (ngx_image_shared_fields(op->conf, reply, 0, fields,
+                                NGX_IMAGE_SHARED_VALUES)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    clock.now = image_record_number(&fields[NGX_IMAGE_SHARED_NOW]);
+    clock.floor = image_record_number(&fields[NGX_IMAGE_SHARED_FLOOR]);
+    clock.invalid = image_record_number(&fields[NGX_IMAGE_SHARED_INVALID]);
+    clock.keep = op->conf->retention;
+
+    left = image_record_number(&fields[NGX_IMAGE_SHARED_LEFT]);
+
+    if (clock.now <= 0 || clock.floor < 0 || clock.invalid < 0 || left < 0
+        || ngx_image_shared_lease(&fields[NGX_IMAGE_SHARED_LEASED],
+                                  &op->lease)
+           != NGX_OK)
+    {
+        ngx_image_shared_malformed(op->conf, NULL, "the time");
+        return NGX_DECLINED;
+    }
+
+    op->now = clock.now;
+    op->left = ngx_min(left, NGX_IMAGE_SHARED_LEASE);
+
+    ngx_image_now(&received);
+
+    ngx_image_zone_set_shared_clock(op->conf->zone, op->now, op->sent.boot,
+                                    received.boot);
+
+    o = &op->observation;
+    ngx_memzero(o, sizeof(image_observation_t));
+    ngx_memzero(&op->run, sizeof(ngx_image_run_t));
+
+    ngx_image_shared_subject(op->conf, op->subject, &subject);
+
+    error = image_record_read(&record, &fields[NGX_IMAGE_SHARED_RECORD],
+                              &subject, &clock);
+    if (error) {
+        ngx_image_shared_malformed(op->conf, &op->subject->reference, error);
+    }
+
+    if (record.digest.algorithm != IMAGE_DIGEST_NONE) {
+        o->digest = record.digest;
+        o->held = record.at - record.since;
+        ngx_image_shared_moment(op, record.at, &o->digest_at);
+
+        op->run.digest = record.digest;
+        op->run.at = record.at;
+        op->run.since = record.since;
+    }
+
+    if (record.failure != IMAGE_OK) {
+        o->failure = record.failure;
+        ngx_image_shared_moment(op, record.failure_at, &o->failure_at);
+    }
+
+    ngx_image_shared_subject_limit(op->conf, op->subject, &subject);
+
+    error = image_record_read_limit(&at, &op->limited_for,
+                                    &fields[NGX_IMAGE_SHARED_LIMITED],
+                                    &subject, &clock);
+    if (error) {
+        ngx_image_shared_malformed(op->conf, &op->subject->registry, error);
+    }
+
+    if (op->limited_for) {
+        ngx_image_shared_moment(op, at, &op->limited_at);
+    }
+
+    /* rule 12, for what this host has kept, where it missed the news; not
+     * earlier than it was */
+
+    if (clock.invalid) {
+        ngx_image_zone_invalidate(op->conf->zone, &op->subject->reference,
+                                  clock.invalid,
+                                  received.boot - (op->now - clock.invalid));
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_image_shared_lease(image_str_t *word, ngx_image_lease_e *lease)
+{
+    ngx_uint_t  n;
+
+    /* by ngx_image_lease_e */
+
+    static const image_str_t  words[] = {
+        image_str("none"), image_str("ours"), image_str("theirs")
+    };
+
+    for (n = 0; n < sizeof(words) / sizeof(words[0]); n++) {
+
+        if (words[n].len == word->len
+            && ngx_memcmp(words[n].data, word->data, word->len) == 0)
+        {
+            *lease = n;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * A moment of redis' clock on the clocks of this host.  Redis read its clock
+ * after the lookup was sent, so this is never later than it was, and nothing
+ * is younger here than it is (rule 6).
+ */
+
+static void
+ngx_image_shared_moment(ngx_image_shared_op_t *op, int64_t at,
+    image_moment_t *moment)
+{
+    moment->boot = op->sent.boot - (op->now - at);
+    moment->wall = op->sent.wall - (op->now - at);
+}

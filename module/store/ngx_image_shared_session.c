@@ -1,0 +1,186 @@
+/*
+ * Sessions of all hosts (ngx_image_shared.h, rule 13).
+ */
+
+#include <ngx_image_shared_command.h>
+
+
+/* the places in the answer */
+
+enum {
+    NGX_IMAGE_SHARED_ENDS = NGX_IMAGE_SHARED_MORE,
+    NGX_IMAGE_SHARED_BOUND,
+    NGX_IMAGE_SHARED_VALUES = NGX_IMAGE_SHARED_BOUND
+                              + IMAGE_RECORD_SESSION_FIELDS
+};
+
+
+static ngx_int_t ngx_image_shared_session_send(ngx_image_shared_session_t *s);
+static void ngx_image_shared_session_handler(ngx_image_redis_command_t *cmd,
+    ngx_image_redis_reply_t *reply);
+static ngx_int_t ngx_image_shared_session_read(ngx_image_shared_session_t *s,
+    ngx_image_redis_reply_t *reply);
+static void ngx_image_shared_session_about(ngx_image_shared_session_t *s,
+    image_record_subject_t *about);
+
+
+ngx_int_t
+ngx_image_shared_session(ngx_image_shared_session_t *s)
+{
+    s->command.handler = ngx_image_shared_session_handler;
+    s->command.data = s;
+    s->whole = 0;
+
+    return ngx_image_shared_session_send(s);
+}
+
+
+void
+ngx_image_shared_session_cancel(ngx_image_shared_session_t *s)
+{
+    ngx_image_redis_cancel(&s->command);
+}
+
+
+static ngx_int_t
+ngx_image_shared_session_send(ngx_image_shared_session_t *s)
+{
+    u_char                   digest[IMAGE_DIGEST_TEXT], age[NGX_INT64_LEN];
+    u_char                   mac[IMAGE_RECORD_MAC];
+    ngx_str_t                argv[5];
+    image_str_t              value;
+    ngx_image_shared_key_t   key;
+    image_record_subject_t   about;
+
+    key.kind = "session:";
+    key.name = &s->session;
+    key.id = &s->subject->id;
+
+    argv[0] = s->subject->reference;
+    argv[1] = s->subject->platform;
+    argv[2].data = digest;
+    argv[2].len = 0;
+
+    if (s->digest.algorithm != IMAGE_DIGEST_NONE) {
+        argv[2].len = image_digest_format(&s->digest, digest);
+    }
+
+    ngx_image_shared_decimal(&argv[3], age, s->age);
+
+    argv[4].data = mac;
+    argv[4].len = 0;
+
+    if (argv[2].len && s->conf->secret.len) {
+        ngx_image_shared_session_about(s, &about);
+
+        value.data = digest;
+        value.len = argv[2].len;
+
+        if (image_record_mac(mac, &about, IMAGE_RECORD_SESSION, &value, 0, 0)
+            != 0)
+        {
+            return NGX_DECLINED;
+        }
+
+        argv[4].len = IMAGE_RECORD_MAC;
+    }
+
+    ngx_image_now(&s->sent);
+
+    return ngx_image_shared_send(s->conf, &s->command,
+                                 NGX_IMAGE_SHARED_SESSION, s->whole,
+                                 &s->serial, 1, &key, 5, argv);
+}
+
+
+static void
+ngx_image_shared_session_handler(ngx_image_redis_command_t *cmd,
+    ngx_image_redis_reply_t *reply)
+{
+    ngx_image_shared_session_t  *s;
+
+    s = cmd->data;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_CORE, s->log, 0,
+                   "image shared session: %p", reply);
+
+    s->rc = ngx_image_shared_check(s->conf, NGX_IMAGE_SHARED_READ, s->serial,
+                                   s->whole, reply);
+
+    if (s->rc == NGX_AGAIN) {
+        s->whole = 1;
+        s->rc = ngx_image_shared_session_send(s);
+
+        if (s->rc == NGX_OK) {
+            return;
+        }
+    }
+
+    if (s->rc == NGX_OK) {
+        s->rc = ngx_image_shared_session_read(s, reply);
+    }
+
+    s->handler(s);
+}
+
+
+static ngx_int_t
+ngx_image_shared_session_read(ngx_image_shared_session_t *s,
+    ngx_image_redis_reply_t *reply)
+{
+    int64_t                  now, at, ends;
+    const char              *error;
+    image_str_t              fields[NGX_IMAGE_SHARED_VALUES];
+    ngx_image_session_t     *bound;
+    image_record_subject_t   about;
+
+    if (ngx_image_shared_fields(s->conf, reply, 0, fields,
+                                NGX_IMAGE_SHARED_VALUES)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    now = image_record_number(&fields[NGX_IMAGE_SHARED_NOW]);
+    ends = image_record_number(&fields[NGX_IMAGE_SHARED_ENDS]);
+
+    ngx_image_shared_session_about(s, &about);
+
+    bound = &s->bound;
+    s->fresh = (fields[NGX_IMAGE_SHARED_WORD].data[0] == 'b');
+
+    error = image_record_read_session(&bound->digest, &at,
+                                      &fields[NGX_IMAGE_SHARED_BOUND],
+                                      &about);
+
+    if (error == NULL && (now <= 0 || ends < 0)) {
+        error = "the time";
+    }
+
+    if (error) {
+
+        /* whatever it was, another digest could be another than it was */
+
+        ngx_image_shared_malformed(s->conf, &s->subject->reference, error);
+        return NGX_DECLINED;
+    }
+
+    ends = ngx_min(ends, s->conf->retention / 1000);
+
+    bound->until = s->sent.boot + ends * 1000;
+    bound->at.boot = s->sent.boot - (now - at);
+    bound->at.wall = s->sent.wall - (now - at);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_image_shared_session_about(ngx_image_shared_session_t *s,
+    image_record_subject_t *about)
+{
+    ngx_image_shared_subject(s->conf, s->subject, about);
+
+    about->session.data = s->session.data;
+    about->session.len = s->session.len;
+}

@@ -1,0 +1,378 @@
+/*
+ * Observations on this host, what invalidates them, failures of origins, and
+ * marks.
+ */
+
+#include <ngx_image_zone_sh.h>
+
+
+static ngx_int_t ngx_image_zone_tombstone_id(ngx_str_t *reference,
+    ngx_image_id_t *id);
+static int64_t ngx_image_zone_invalid(ngx_image_zone_t *zone,
+    ngx_image_id_t *reference, image_moment_t *now);
+static ngx_flag_t ngx_image_zone_prepare(ngx_image_zone_t *zone,
+    ngx_str_t *reference, ngx_image_id_t *id);
+static void ngx_image_zone_expire(ngx_image_zone_t *zone,
+    image_observation_t *observation, int64_t invalid, image_moment_t *now);
+
+
+ngx_int_t
+ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
+    ngx_str_t *reference, image_observation_t *observation)
+{
+    int64_t                  invalid;
+    ngx_int_t                rc;
+    ngx_flag_t               buried;
+    image_moment_t           now;
+    ngx_image_id_t           tombstone;
+    ngx_image_zone_entry_t  *e;
+
+    rc = NGX_DECLINED;
+    invalid = NGX_IMAGE_ZONE_VALID;
+    buried = ngx_image_zone_prepare(zone, reference, &tombstone);
+
+    ngx_image_zone_lock(zone, &now);
+
+    e = ngx_image_zone_find(zone->sh, id);
+
+    if (e) {
+        ngx_image_zone_touch(zone->sh, e);
+
+        *observation = e->observation;
+        rc = NGX_OK;
+
+        if (reference) {
+            invalid = ngx_image_zone_invalid(zone, buried ? &tombstone : NULL,
+                                             &now);
+        }
+    }
+
+    ngx_image_zone_unlock(zone);
+
+    if (rc == NGX_OK) {
+        ngx_image_zone_expire(zone, observation, invalid, &now);
+    }
+
+    return rc;
+}
+
+
+/*
+ * What is older than the retention is lost, and a run of it broken; and so is
+ * what began before it was invalidated.
+ */
+
+static void
+ngx_image_zone_expire(ngx_image_zone_t *zone,
+    image_observation_t *observation, int64_t invalid, image_moment_t *now)
+{
+    if (image_age(&observation->digest_at, now) >= zone->retention
+        || observation->digest_at.boot <= invalid)
+    {
+        ngx_memzero(&observation->digest, sizeof(image_digest_t));
+        observation->held = 0;
+    }
+
+    /* a rate limit holds until it ends (rule 4), however long that is */
+
+    if (image_age(&observation->failure_at, now)
+        >= ngx_max(zone->retention, observation->failure_for)
+        || observation->failure_at.boot <= invalid)
+    {
+        observation->failure = IMAGE_OK;
+    }
+}
+
+
+ngx_uint_t
+ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
+    ngx_str_t *reference, image_observation_t *observation,
+    ngx_flag_t from_run, image_digest_t *old)
+{
+    int64_t                  invalid;
+    ngx_uint_t               flags;
+    ngx_flag_t               buried;
+    image_moment_t           now;
+    ngx_image_id_t           tombstone;
+    image_observation_t      merged;
+    ngx_image_zone_pool_e    pool;
+    ngx_image_zone_entry_t  *e;
+
+    buried = ngx_image_zone_prepare(zone, reference, &tombstone);
+
+    ngx_image_zone_lock(zone, &now);
+
+    invalid = reference
+              ? ngx_image_zone_invalid(zone, buried ? &tombstone : NULL, &now)
+              : NGX_IMAGE_ZONE_VALID;
+
+    e = ngx_image_zone_find(zone->sh, id);
+
+    if (e) {
+        merged = e->observation;
+        ngx_image_zone_expire(zone, &merged, invalid, &now);
+
+    } else {
+        ngx_memzero(&merged, sizeof(image_observation_t));
+    }
+
+    *old = merged.digest;
+
+    ngx_image_zone_expire(zone, observation, invalid, &now);
+
+    flags = image_observation_merge(&merged, observation, from_run, &now);
+
+    if (flags == 0 && e == NULL) {
+        goto done;
+    }
+
+    pool = (merged.digest.algorithm != IMAGE_DIGEST_NONE)
+           ? NGX_IMAGE_ZONE_DIGESTS : NGX_IMAGE_ZONE_FAILURES;
+
+    if (e && e->pool != pool) {
+
+        /* its first digest: it leaves the place of a mere failure */
+
+        ngx_image_zone_forget(zone->sh, e);
+        e = NULL;
+    }
+
+    if (e == NULL) {
+        e = ngx_image_zone_take(zone->sh, id, pool);
+    }
+
+    e->observation = merged;
+
+done:
+
+    ngx_image_zone_unlock(zone);
+
+    *observation = merged;
+
+    return flags;
+}
+
+
+void
+ngx_image_zone_invalidate(ngx_image_zone_t *zone, ngx_str_t *reference,
+    int64_t at, int64_t boot)
+{
+    image_moment_t           now;
+    ngx_image_id_t           id;
+    ngx_image_zone_sh_t     *sh;
+    ngx_image_zone_entry_t  *e, *oldest;
+
+    sh = zone->sh;
+
+    if (ngx_image_zone_tombstone_id(reference, &id) != NGX_OK) {
+        ngx_image_zone_lock(zone, &now);
+        sh->invalid = now.boot;
+        ngx_image_zone_unlock(zone);
+        return;
+    }
+
+    ngx_image_zone_lock(zone, &now);
+
+    e = ngx_image_zone_find(sh, &id);
+
+    if (e && at <= e->tombstone.at) {
+
+        /* another worker has heard of it before */
+
+        goto done;
+    }
+
+    if (e == NULL) {
+
+        /* what is over the place there is invalidates all, which costs each
+         * image a look at Redis */
+
+        oldest = ngx_image_zone_oldest(sh, NGX_IMAGE_ZONE_TOMBSTONES);
+
+        if (oldest) {
+            sh->invalid = ngx_max(sh->invalid, oldest->tombstone.boot);
+            sh->ntombstones--;
+        }
+
+        e = ngx_image_zone_take(sh, &id, NGX_IMAGE_ZONE_TOMBSTONES);
+        sh->ntombstones++;
+
+    } else {
+        ngx_image_zone_touch(sh, e);
+    }
+
+    e->tombstone.at = at;
+    e->tombstone.boot = boot;
+
+done:
+
+    ngx_image_zone_unlock(zone);
+}
+
+
+void
+ngx_image_zone_invalidated(ngx_image_zone_t *zone, int64_t at,
+    ngx_flag_t in_step)
+{
+    image_moment_t  now;
+
+    ngx_image_zone_lock(zone, &now);
+
+    if (at > zone->sh->invalidated) {
+
+        zone->sh->invalidated = at;
+
+        if (!in_step) {
+            zone->sh->invalid = now.boot;
+        }
+    }
+
+    ngx_image_zone_unlock(zone);
+}
+
+
+static ngx_int_t
+ngx_image_zone_tombstone_id(ngx_str_t *reference, ngx_image_id_t *id)
+{
+    image_str_t  parts[2];
+
+    static const image_str_t  kind = image_str("invalid");
+
+    parts[0] = kind;
+    parts[1].data = reference->data;
+    parts[1].len = reference->len;
+
+    return image_hash(id->hash, parts, 2) == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+/* hashing is not for the critical section; most often there is no tombstone */
+
+static ngx_flag_t
+ngx_image_zone_prepare(ngx_image_zone_t *zone, ngx_str_t *reference,
+    ngx_image_id_t *id)
+{
+    return reference && zone->sh->ntombstones
+           && ngx_image_zone_tombstone_id(reference, id) == NGX_OK;
+}
+
+
+/* since when observations of a reference count: later than this */
+
+static int64_t
+ngx_image_zone_invalid(ngx_image_zone_t *zone, ngx_image_id_t *reference,
+    image_moment_t *now)
+{
+    ngx_image_zone_sh_t     *sh;
+    ngx_image_zone_entry_t  *e;
+
+    sh = zone->sh;
+
+    e = reference ? ngx_image_zone_find(sh, reference) : NULL;
+
+    if (e == NULL) {
+        return sh->invalid;
+    }
+
+    if (now->boot - e->tombstone.boot >= zone->retention) {
+
+        /* what it is about has gone with the retention, too */
+
+        ngx_image_zone_forget(sh, e);
+        sh->ntombstones--;
+
+        return sh->invalid;
+    }
+
+    return ngx_max(sh->invalid, e->tombstone.boot);
+}
+
+
+ngx_uint_t
+ngx_image_zone_failed(ngx_image_zone_t *zone, ngx_image_id_t *id,
+    image_reason_e reason, image_moment_t *at)
+{
+    ngx_uint_t               n;
+    image_moment_t           now;
+    image_observation_t     *o;
+    ngx_image_zone_entry_t  *e;
+
+    ngx_image_zone_lock(zone, &now);
+
+    e = ngx_image_zone_find(zone->sh, id);
+
+    if (e == NULL) {
+        e = ngx_image_zone_take(zone->sh, id, NGX_IMAGE_ZONE_FAILURES);
+        ngx_memzero(&e->observation, sizeof(image_observation_t));
+
+    } else {
+        ngx_image_zone_touch(zone->sh, e);
+    }
+
+    o = &e->observation;
+
+    n = ++o->held;
+
+    if (o->failure == IMAGE_OK || o->failure_at.boot < at->boot) {
+        o->failure = reason;
+        o->failure_at = *at;
+    }
+
+    ngx_image_zone_unlock(zone);
+
+    return n;
+}
+
+
+ngx_uint_t
+ngx_image_zone_answered(ngx_image_zone_t *zone, ngx_image_id_t *id)
+{
+    ngx_uint_t               n;
+    image_moment_t           now;
+    ngx_image_zone_entry_t  *e;
+
+    ngx_image_zone_lock(zone, &now);
+
+    e = ngx_image_zone_find(zone->sh, id);
+
+    n = 0;
+
+    if (e) {
+        n = e->observation.held;
+        ngx_image_zone_forget(zone->sh, e);
+    }
+
+    ngx_image_zone_unlock(zone);
+
+    return n;
+}
+
+
+ngx_flag_t
+ngx_image_zone_mark(ngx_image_zone_t *zone, ngx_image_id_t *id)
+{
+    ngx_flag_t               fresh;
+    image_moment_t           now;
+    ngx_image_zone_entry_t  *e;
+
+    ngx_image_zone_lock(zone, &now);
+
+    e = ngx_image_zone_find(zone->sh, id);
+
+    fresh = (e == NULL
+             || image_age(&e->observation.failure_at, &now)
+                >= zone->retention);
+
+    if (e == NULL) {
+        e = ngx_image_zone_take(zone->sh, id, NGX_IMAGE_ZONE_MARKS);
+        ngx_memzero(&e->observation, sizeof(image_observation_t));
+    }
+
+    if (fresh) {
+        e->observation.failure_at = now;
+    }
+
+    ngx_image_zone_unlock(zone);
+
+    return fresh;
+}
