@@ -17,7 +17,8 @@ my $nginx = ImageDigest::Waiting->start(
     workers => 2,
     format  => '$pid $status $image_digest_status $image_digest_key',
     server  => <<'END');
-listen 127.0.0.1:@PORT3@ http2;
+listen 127.0.0.1:@PORT3@ http2 reuseport;
+location = /pid { access_log off; return 200 $pid; }
 location ~ ^/i/(?<image>.+?)/-/(?<artifact>.+)$ {
     image_digest $image;
     image_digest_ttl $arg_ttl;
@@ -27,7 +28,17 @@ location ~ ^/i/(?<image>.+?)/-/(?<artifact>.+)$ {
 END
 spit($nginx->dir . '/file', "artefact\n");
 
-my @clients = map { ImageDigest::Http2->new($nginx->port(3)) } 1 .. 10;
+# five of each worker
+
+my (@clients, %of);
+
+while (@clients < 10) {
+    my $client = ImageDigest::Http2->new($nginx->port(3));
+    my $pid = $client->read($client->request('GET', '/pid'))->{body};
+
+    ++$of{$pid} <= 5 ? push @clients, $client : $client->close;
+}
+
 my $lines = 0;
 
 sub flood {

@@ -33,8 +33,11 @@ $origin->set(hold => 'a', status => 500);
 my $failed = $cache->send('zero', $gone);
 $cache->poll(sub { $origin->calls('app:2') }, 'another call');
 
+# stopped, so that its claims end and another worker may ask
+
 my ($old) = $cache->workers;
 $cache->reload;
+kill STOP => $old;
 
 $origin->set(hold => '', status => 0, version => 2);
 
@@ -49,6 +52,7 @@ my $newer = $cache->ask('zero', $gone)->{error};
 is $newer, 'not_found', 'and a failure';
 
 $origin->release('a');
+kill CONT => $old;
 
 my $answer = $cache->wait_for($late);
 

@@ -52,6 +52,10 @@ sub hold {
 }
 
 
+# the registry was held against a GET, and a call is a HEAD
+
+resolve($one, $origin->name('app:0'));
+
 sub fields { return (record($redis, $origin->name($_[0])))[1 .. 20] }
 
 

@@ -92,7 +92,7 @@ subtest 'an endless one' => sub {
     my $redis = ImageDigest::FakeRedis->start(sub {
         my ($command, $mode, $socket) = @_;
 
-        print $socket '*24' . "\r\n";
+        print $socket '*28' . "\r\n";
         1 while print $socket "\$300\r\n", 'x' x 300, "\r\n";
 
         return;

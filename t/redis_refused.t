@@ -41,7 +41,7 @@ my $redis = ImageDigest::FakeRedis->start(sub {
     my ($who, $error) = $mode =~ /^(lookups|stores) (.*)$/s
         or return miss($command);
 
-    return $command->[2] == ($who eq 'lookups' ? 3 : 2)
+    return (script($command) eq 'lookup') == ($who eq 'lookups')
            ? "-$error\r\n" : miss($command);
 });
 

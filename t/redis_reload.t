@@ -2,7 +2,7 @@
 
 # A reload and the end of nginx with Redis under way: requests that wait for
 # it are answered, the connections of old workers are closed, and each new
-# worker has one of its own.
+# worker has two of its own: one for commands, and one for the news.
 
 use strict;
 use warnings;
@@ -24,12 +24,12 @@ sub clients {
     return scalar(() = $redis->cli(qw(CLIENT LIST))) - 1;
 }
 
-wait_until { clients() == 2 } 'two workers';
-ok 1, 'a connection for each worker';
+wait_until { clients() == 4 } 'two workers';
+ok 1, 'two connections for each worker';
 
 for my $round (1 .. 3) {
     $host->reload;
-    wait_until { clients() == 2 } 'two new workers';
+    wait_until { clients() == 4 } 'two new workers';
 
     my $image = $origin->name("app:$round");
 
@@ -56,7 +56,7 @@ is $_->{status}, 'RESOLVED', 'answered' for $host->wait_for(@answers);
 wait_for_record($redis, $origin->name("app:wait-$_")) for 1 .. 5;
 ok 1, 'and stored';
 
-wait_until { clients() == 2 } 'the old workers to go';
+wait_until { clients() == 4 } 'the old workers to go';
 ok 1, 'they have closed theirs';
 
 # nobody there: the end is not held up by attempts at a connection

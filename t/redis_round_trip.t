@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 
-# One round trip for a lookup and one for a store, and none for what the zone
-# knows; a greeting for each connection, and a PING alone where there is
-# nothing to log in to.
+# One round trip for a lookup, the lease included, and one for a store, its end
+# included, and none for what the zone knows; a greeting for each connection, a
+# PING alone where there is nothing to log in to; and, as a worker begins, one
+# for what was invalidated before.
 
 use strict;
 use warnings;
@@ -76,6 +77,7 @@ is join(' ', sent()), '', 'nothing';
 my $three = host($redis->url, $origin);
 
 is resolve($three, $image)->{status}, 'SHARED', 'a new host';
-is join(' ', sent()), 'PING EVALSHA', 'a greeting and a lookup';
+is join(' ', sort(sent())), 'EVALSHA EVALSHA PING PING SSUBSCRIBE',
+    'two greetings, what was missed, and a lookup';
 
 done_testing;

@@ -156,8 +156,8 @@ ngx_http_image_digest_random_key(u_char *key)
 /*
  * A subrequest finds the decision of its client's request; but should it name
  * another image, platform, engine, pod or session, such as one part of a page
- * beside another, the key of that one would be a false hit.  So it gets a decision of
- * its own: no digest, and a key that matches nothing.
+ * beside another, the key of that one would be a false hit.  So it gets a
+ * decision of its own: no digest, and a key that matches nothing.
  */
 
 static ngx_int_t

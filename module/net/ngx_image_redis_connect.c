@@ -869,7 +869,7 @@ ngx_image_redis_hush(ngx_image_redis_t *redis, ngx_flag_t hush)
 {
     redis->quiet.log_level = redis->log.log_level;
 
-    if (redis->said || hush) {
+    if (redis->said || hush || redis->channel.len) {
         redis->quiet.log_level = ngx_min(redis->log.log_level, NGX_LOG_ALERT);
     }
 }

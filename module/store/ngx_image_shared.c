@@ -226,7 +226,7 @@ ngx_image_shared_catch_up_handler(ngx_image_redis_command_t *cmd,
     ngx_log_debug1(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
                    "image shared catch up: %p", reply);
 
-    rc = ngx_image_shared_check(conf, NGX_IMAGE_SHARED_READ, conf->serial,
+    rc = ngx_image_shared_check(conf, NGX_IMAGE_SHARED_NEWS, conf->serial,
                                 conf->whole, reply);
 
     conf->whole = 0;

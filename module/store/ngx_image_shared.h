@@ -52,8 +52,8 @@ struct ngx_image_shared_conf_s {
     /* what is said once in the log, until it is over */
     time_t                     malformed;    /* when it was said */
     unsigned                   clock_behind:1;
-    unsigned                   refused:2;    /* a bit for reads and for
-                                                writes */
+    unsigned                   refused:3;    /* a bit for each kind of
+                                                command */
 };
 
 

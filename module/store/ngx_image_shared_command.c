@@ -252,7 +252,7 @@ ngx_image_shared_check(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "image digest: redis \"%V\" %s again",
                       &conf->redis.name,
-                      kind == NGX_IMAGE_SHARED_READ ? "answers" : "stores");
+                      kind == NGX_IMAGE_SHARED_WRITE ? "stores" : "answers");
     }
 
     return NGX_OK;
@@ -345,7 +345,7 @@ ngx_image_shared_refused(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
                   "image digest: redis \"%V\" refuses to %s: \"%*s\", nothing "
                   "is shared until it does: %s",
                   &conf->redis.name,
-                  kind == NGX_IMAGE_SHARED_READ ? "answer" : "store",
+                  kind == NGX_IMAGE_SHARED_WRITE ? "store" : "answer",
                   len, text, help);
 }
 

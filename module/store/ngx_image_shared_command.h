@@ -21,6 +21,7 @@
 /* bits of conf->refused: what a command is for */
 #define NGX_IMAGE_SHARED_READ    1
 #define NGX_IMAGE_SHARED_WRITE   2
+#define NGX_IMAGE_SHARED_NEWS    4
 
 #define NGX_IMAGE_SHARED_KEYS    5         /* of a command, at most */
 

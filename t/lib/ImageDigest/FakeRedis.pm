@@ -13,8 +13,12 @@ package ImageDigest::FakeRedis;
 #     $redis->commands;             # how many scripts it was sent
 #     $redis->connections;
 #
-# The greeting is answered well, unless the mode begins with "greet"; then
-# each of its commands comes to the callback, too.
+# The greeting is answered well, a subscription and the question what was
+# invalidated meanwhile included, unless the mode begins with "greet"; then each
+# of its commands comes to the callback, too.
+#
+#     script($command);             # 'lookup', 'store', 'limit', 'renew',
+#                                   # 'release', 'session', 'invalidated'
 
 use strict;
 use warnings;
@@ -25,7 +29,7 @@ use Exporter qw(import);
 use Time::HiRes qw(gettimeofday);
 use ImageDigest::Util qw(tempdir spit slurp lines);
 
-our @EXPORT = qw(miss bulk);
+our @EXPORT = qw(miss bulk script);
 
 
 sub start {
@@ -41,9 +45,11 @@ sub start {
     my $self = $class->SUPER::start(raw => sub {
         my ($socket) = @_;
         my $buffer = '';
+        my $subscribed = 0;
 
         while (my $command = _read($socket, \$buffer)) {
-            my $greeting = $command->[0] !~ /^EVAL/;
+            my $greeting = $command->[0] !~ /^EVAL/
+                           || script($command) eq 'invalidated';
 
             unless ($greeting) {
                 open my $out, '>>', "$dir/commands";
@@ -52,8 +58,10 @@ sub start {
             }
 
             my $bytes = $greeting && $mode->() !~ /^greet/
-                ? ($command->[0] eq 'PING' ? "+PONG\r\n" : "+OK\r\n")
+                ? _greet($command, $subscribed)
                 : $answer->($command, $mode->(), $socket);
+
+            $subscribed ||= $command->[0] eq 'SSUBSCRIBE';
 
             return unless defined $bytes;
             print $socket $bytes;
@@ -63,6 +71,21 @@ sub start {
     $self->{fake} = $dir;
 
     return $self;
+}
+
+
+sub _greet {
+    my ($command, $subscribed) = @_;
+
+    my ($name) = @$command;
+
+    return miss($command) if $name =~ /^EVAL/;
+    return bulk('pong', '') if $name eq 'PING' && $subscribed;
+    return "+PONG\r\n" if $name eq 'PING';
+    return "*3\r\n" . (bulk('ssubscribe', $command->[1]) =~ s/^\S+\r\n//r)
+           . ":1\r\n" if $name eq 'SSUBSCRIBE';
+
+    return "+OK\r\n";
 }
 
 
@@ -118,22 +141,40 @@ sub bulk {
 }
 
 
-# A good answer to a script that was sent: nothing is known, or it is stored.
-# More values replace those of a record.
+# which one it is, by the number of its keys and arguments
+
+sub script {
+    my ($command) = @_;
+
+    my $nkeys = $command->[2];
+    my $argc = @$command - 3 - $nkeys;
+
+    return { 3 => 'limit', 4 => 'store', 5 => 'lookup' }->{$nkeys}
+           // { 2 => 'invalidated', 4 => 'renew', 5 => 'release',
+                7 => 'session' }->{$argc};
+}
+
+
+# A good answer to a script that was sent: nothing is known and the lease is
+# given, or it is stored.  More values replace those of a record and a limit.
 
 sub miss {
     my ($command, @values) = @_;
 
-    my $nkeys = $command->[2];
-    my $serial = $command->[3 + $nkeys];
+    my $serial = $command->[3 + $command->[2]];
     my ($s, $us) = gettimeofday;
     my $now = $s * 1_000_000 + $us;
+    my $script = script($command);
 
-    return bulk('stored', $serial, $now) if $nkeys == 2;
+    return bulk('ok', $serial, $now, 0) if $script eq 'invalidated';
+    return bulk('ok', $serial, $now, 0, (undef) x 6) if $script eq 'session';
+    return bulk('stored', $serial, $now) if $script ne 'lookup';
 
-    $values[$_] //= undef for 0 .. 11;
+    my $lease = @values ? 'none' : 'ours';
 
-    return bulk('ok', $serial, $now, 0, @values);
+    $values[$_] //= undef for 0 .. 14;
+
+    return bulk('ok', $serial, $now, 0, 0, $lease, 0, @values);
 }
 
 
