@@ -80,16 +80,17 @@ $nginx->wait_for_calls(1);
 $nginx->reload;
 ok $_->silent(0), 'they wait' for @old[0 .. 3];
 
-# those of the new workers wait for answers of their own
+# those of the new workers wait for the same call
 
 my $calls = $nginx->calls;
 my @new = begin();
 
-$nginx->wait_for_calls($calls + 1);
+ok $_->silent(0), 'these wait, too' for @new[0 .. 3];
 is scalar(() = $nginx->workers('exiting')) > 0, 1, 'the old workers stay';
 $nginx->release;
 finish('old workers', @old);
 finish('new workers', @new);
+is $nginx->calls, $calls, 'one call for all of them';
 wait_until { !(() = $nginx->workers('exiting')) } 'the old workers to go';
 
 # what was learnt survives the next reload
