@@ -15,38 +15,24 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include <image_reply.h>
 
-#define NGX_IMAGE_REDIS_ARGS    16     /* of a command */
-#define NGX_IMAGE_REDIS_VALUES  24     /* elements of a reply */
-#define NGX_IMAGE_REDIS_BYTES   8192   /* bytes of its strings */
+
+#define NGX_IMAGE_REDIS_ARGS  16       /* of a command */
 
 
 typedef struct ngx_image_redis_s  ngx_image_redis_t;
 
 
-/* a value of a reply; strings point into the connection's memory and live
- * until the handler returns */
+/* what core/ reads lives until the handler returns */
 
-typedef enum {
-    NGX_IMAGE_REDIS_NIL = 0,
-    NGX_IMAGE_REDIS_STRING,            /* bulk and simple strings */
-    NGX_IMAGE_REDIS_INTEGER,
-    NGX_IMAGE_REDIS_ERROR
-} ngx_image_redis_e;
+typedef image_reply_value_t  ngx_image_redis_value_t;
+typedef image_reply_t        ngx_image_redis_reply_t;
 
-typedef struct {
-    ngx_image_redis_e   type;
-    ngx_str_t           text;
-    int64_t             integer;
-} ngx_image_redis_value_t;
-
-/* a lone value is an array of one, with ->array unset */
-
-typedef struct {
-    ngx_uint_t                nvalues;
-    ngx_flag_t                array;
-    ngx_image_redis_value_t   values[NGX_IMAGE_REDIS_VALUES];
-} ngx_image_redis_reply_t;
+#define NGX_IMAGE_REDIS_NIL      IMAGE_REPLY_NIL
+#define NGX_IMAGE_REDIS_STRING   IMAGE_REPLY_STRING
+#define NGX_IMAGE_REDIS_INTEGER  IMAGE_REPLY_INTEGER
+#define NGX_IMAGE_REDIS_ERROR    IMAGE_REPLY_ERROR
 
 
 typedef struct ngx_image_redis_command_s  ngx_image_redis_command_t;

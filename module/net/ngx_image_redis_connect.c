@@ -25,7 +25,7 @@ static void ngx_image_redis_greet(ngx_image_redis_t *redis);
 static ngx_int_t ngx_image_redis_greet_with(ngx_image_redis_t *redis,
     const char *name, ngx_str_t *first, ngx_str_t *second);
 static void ngx_image_redis_refused(ngx_image_redis_t *redis,
-    const char *step, ngx_str_t *error);
+    const char *step, image_str_t *error);
 
 
 /* begins an attempt */
@@ -396,7 +396,8 @@ ngx_image_redis_greet(ngx_image_redis_t *redis)
     redis->nsteps = 0;
     redis->step = 0;
 
-    if (ngx_image_redis_open_reader(redis) != NGX_OK) {
+    redis->reader = image_reply_reader(&redis->reply);
+    if (redis->reader == NULL) {
         goto failed;
     }
 
@@ -506,7 +507,7 @@ ngx_image_redis_greeted(ngx_image_redis_t *redis)
         return NGX_OK;
     }
 
-    if (redis->reader->pos < redis->reader->len) {
+    if (image_reply_more(redis->reader)) {
 
         /* it would pass for the reply of a command that is not sent yet */
 
@@ -540,12 +541,12 @@ ngx_image_redis_greeted(ngx_image_redis_t *redis)
 
 static void
 ngx_image_redis_refused(ngx_image_redis_t *redis, const char *step,
-    ngx_str_t *error)
+    image_str_t *error)
 {
     u_char      *p, *last;
     u_char       text[256];
-    ngx_str_t    code;
     ngx_uint_t   i;
+    image_str_t  code;
 
     static struct {
         const char  *prefix;

@@ -48,7 +48,7 @@ enum {
 static void ngx_image_shared_behind(ngx_image_shared_conf_t *conf,
     ngx_image_redis_reply_t *reply);
 static void ngx_image_shared_refused(ngx_image_shared_conf_t *conf,
-    ngx_uint_t kind, ngx_str_t *error);
+    ngx_uint_t kind, image_str_t *error);
 static void ngx_image_shared_malformed(ngx_image_shared_conf_t *conf,
     ngx_str_t *name, const char *what);
 static const char *ngx_image_shared_read_record(ngx_image_shared_op_t *op,
@@ -74,7 +74,7 @@ ngx_int_t
 ngx_image_shared_check(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
     ngx_uint_t serial, ngx_flag_t whole, ngx_image_redis_reply_t *reply)
 {
-    ngx_str_t                *text;
+    image_str_t              *text;
     ngx_image_redis_value_t  *v;
 
     static ngx_str_t  behind = ngx_string("behind");
@@ -173,7 +173,7 @@ ngx_image_shared_behind(ngx_image_shared_conf_t *conf,
 
 static void
 ngx_image_shared_refused(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
-    ngx_str_t *error)
+    image_str_t *error)
 {
     u_char       ch, text[128];
     size_t       len;
@@ -363,7 +363,7 @@ ngx_image_shared_read_digest(ngx_image_shared_op_t *op,
     ngx_image_redis_value_t *v)
 {
     int64_t               at, since;
-    ngx_str_t            *text;
+    image_str_t          *text;
     image_digest_t        digest;
     image_observation_t  *o;
 
@@ -406,7 +406,7 @@ ngx_image_shared_read_failure(ngx_image_shared_op_t *op,
     ngx_image_redis_value_t *v)
 {
     int64_t               at;
-    ngx_str_t            *text;
+    image_str_t          *text;
     image_reason_e        reason;
     image_observation_t  *o;
 
@@ -548,7 +548,7 @@ ngx_image_shared_number(ngx_image_redis_value_t *v)
         return -1;
     }
 
-    n = ngx_atoof(v->text.data, v->text.len);
+    n = ngx_atoof((u_char *) v->text.data, v->text.len);
 
     return (n >= 0 && n < NGX_IMAGE_SHARED_TIME_MAX) ? n : -1;
 }
