@@ -12,8 +12,8 @@
 #include "image_str.h"
 
 
-#define IMAGE_REPLY_VALUES  24             /* elements of a reply */
-#define IMAGE_REPLY_BYTES   8192           /* of its texts, each with a NUL */
+#define IMAGE_REPLY_VALUES  28             /* elements of a reply */
+#define IMAGE_REPLY_BYTES   12288          /* of its texts, each with a NUL */
 #define IMAGE_REPLY_UNREAD  (64 * 1024)    /* bytes of a reply in the reader */
 
 
