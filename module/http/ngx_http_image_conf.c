@@ -173,7 +173,9 @@ ngx_http_image_conf_odd_address(ngx_str_t *host)
 ngx_flag_t
 ngx_http_image_conf_loopback(ngx_str_t *host)
 {
-    return (ngx_image_address_host(host) & NGX_IMAGE_ADDR_LOOPBACK) != 0;
+    return (image_address_host(host->data, host->len)
+            & IMAGE_ADDRESS_LOOPBACK)
+           != 0;
 }
 
 
