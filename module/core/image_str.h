@@ -1,8 +1,9 @@
 /*
  * A counted string, for the code in this folder: it knows no nginx type.
  *
- * core/ holds what is true without any I/O.  It may use libc, libcrypto and
- * jansson; it never logs, never reads a clock, and includes nothing above it.
+ * core/ holds what is true without any I/O.  It may use libc, libcrypto,
+ * jansson and hiredis' reader; it never logs, never reads a clock, and
+ * includes nothing above it.
  */
 
 #ifndef IMAGE_STR_H

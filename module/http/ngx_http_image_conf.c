@@ -1,6 +1,6 @@
 /*
- * What directives have in common: parameters, times, URLs, files, and a
- * sentence about what is wrong.
+ * What directives have in common: parameters, files, and a sentence about
+ * what is wrong.  Times, hosts and URLs are read by core/.
  */
 
 #include <ngx_http_image_digest.h>
@@ -10,54 +10,10 @@
 #define NGX_HTTP_IMAGE_LIST_MAX  512       /* bytes in a sentence */
 
 
-static ngx_flag_t ngx_http_image_conf_odd_address(ngx_str_t *host);
-
-
-/* a name, an IPv4 address, or an IPv6 address in brackets */
-
 ngx_flag_t
 ngx_http_image_conf_host(ngx_str_t *host)
 {
-    u_char            ch;
-    size_t            i;
-    u_char            text[NGX_INET6_ADDRSTRLEN + 1];
-    struct in6_addr   addr6;
-
-    if (host->len == 0 || host->len > 253) {
-        return 0;
-    }
-
-    if (host->data[0] == '[') {
-
-        if (host->len - 2 > NGX_INET6_ADDRSTRLEN
-            || host->data[host->len - 1] != ']')
-        {
-            return 0;
-        }
-
-        *ngx_cpymem(text, host->data + 1, host->len - 2) = '\0';
-
-        return inet_pton(AF_INET6, (char *) text, &addr6) == 1;
-    }
-
-    for (i = 0; i < host->len; i++) {
-        ch = ngx_tolower(host->data[i]);
-
-        if ((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9')) {
-            continue;
-        }
-
-        /* labels neither begin nor end with these */
-
-        if ((ch != '.' && ch != '-') || i == 0 || i == host->len - 1
-            || host->data[i - 1] == '.' || (ch == '.'
-                                            && host->data[i - 1] == '-'))
-        {
-            return 0;
-        }
-    }
-
-    return 1;
+    return image_is_host(host->data, host->len);
 }
 
 
@@ -65,115 +21,34 @@ ngx_int_t
 ngx_http_image_conf_url(ngx_str_t *url, ngx_str_t *host,
     ngx_str_t *authority, ngx_str_t *path)
 {
-    u_char     *p, *last;
-    ngx_int_t   n;
+    image_url_t  u;
 
-    static const u_char  allowed[] = "-._~!$&'()*+,;=:@%/";
-
-    if (!ngx_http_image_conf_parameter(url, "https://", authority)
-        && !ngx_http_image_conf_parameter(url, "http://", authority))
-    {
+    if (image_url_parse(&u, url->data, url->len) != 0) {
         return NGX_DECLINED;
     }
 
-    last = authority->data + authority->len;
-
-    p = ngx_strlchr(authority->data, last, '/');
-    if (p == NULL) {
-        p = last;
-    }
-
-    path->data = p;
-    path->len = last - p;
-
-    authority->len = p - authority->data;
-    *host = *authority;
-
-    for (p = path->data; p < last; p++) {
-
-        if (!(*p >= '0' && *p <= '9')
-            && !((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z')
-            && (*p == '\0' || ngx_strchr(allowed, *p) == NULL))
-        {
-            return NGX_DECLINED;
-        }
-    }
-
-    /* the last colon, outside the brackets of an IPv6 address */
-
-    last = host->data + host->len;
-
-    for (p = last; p > host->data && p[-1] != ':' && p[-1] != ']'; p--) {
-        /* void */
-    }
-
-    if (p > host->data && p[-1] == ':') {
-        n = ngx_atoi(p, last - p);
-
-        if (n < 1 || n > 65535 || *p == '0') {
-            return NGX_DECLINED;
-        }
-
-        host->len = p - 1 - host->data;
-    }
-
-    if (!ngx_http_image_conf_host(host)
-        || ngx_http_image_conf_odd_address(host))
-    {
-        return NGX_DECLINED;
-    }
+    ngx_http_image_conf_part(host, &u.host);
+    ngx_http_image_conf_part(authority, &u.authority);
+    ngx_http_image_conf_part(path, &u.path);
 
     return NGX_OK;
 }
 
 
-/*
- * Libcurl takes "127.1", "2130706433" and "0x7f.1" for the address 127.0.0.1:
- * what is written must be what is asked, or nobody could tell a loopback
- * address.
- */
-
-static ngx_flag_t
-ngx_http_image_conf_odd_address(ngx_str_t *host)
+void
+ngx_http_image_conf_part(ngx_str_t *value, image_str_t *part)
 {
-    u_char           *p, *label, *last;
-    u_char            text[NGX_INET_ADDRSTRLEN + 1];
-    struct in_addr    addr;
-
-    if (host->data[0] == '[') {
-        return 0;
-    }
-
-    last = host->data + host->len;
-
-    for (label = last; label > host->data && label[-1] != '.'; label--) {
-        /* void */
-    }
-
-    if (last - label > 2 && label[0] == '0' && (label[1] | 0x20) == 'x') {
-        return 1;
-    }
-
-    for (p = label; p < last; p++) {
-        if (*p < '0' || *p > '9') {
-            return 0;
-        }
-    }
-
-    if (host->len > NGX_INET_ADDRSTRLEN) {
-        return 1;
-    }
-
-    *ngx_cpymem(text, host->data, host->len) = '\0';
-
-    return inet_pton(AF_INET, (char *) text, &addr) != 1;
+    value->len = part->len;
+    value->data = (u_char *) part->data;
 }
 
 
 ngx_flag_t
 ngx_http_image_conf_loopback(ngx_str_t *host)
 {
-    return (ngx_image_address_host(host) & NGX_IMAGE_ADDR_LOOPBACK) != 0;
+    return (image_address_host(host->data, host->len)
+            & IMAGE_ADDRESS_LOOPBACK)
+           != 0;
 }
 
 
@@ -218,21 +93,7 @@ ngx_http_image_conf_list(ngx_conf_t *cf, ngx_array_t *names,
 ngx_flag_t
 ngx_http_image_conf_name(ngx_str_t *name)
 {
-    u_char      ch;
-    ngx_uint_t  i;
-
-    for (i = 0; i < name->len; i++) {
-        ch = name->data[i];
-
-        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-              || (ch >= '0' && ch <= '9') || ch == '_' || ch == '-'
-              || ch == '.'))
-        {
-            return 0;
-        }
-    }
-
-    return name->len != 0;
+    return image_is_name(name->data, name->len);
 }
 
 
@@ -292,19 +153,7 @@ ngx_http_image_conf_invalid(ngx_conf_t *cf, ngx_str_t *arg,
 int64_t
 ngx_http_image_conf_time(ngx_str_t *value)
 {
-    ngx_int_t  ms;
-
-    if (value->len == 0) {
-        return NGX_ERROR;
-    }
-
-    ms = ngx_parse_time(value, 0);
-
-    if (ms == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    return ngx_min((int64_t) ms, NGX_MAX_INT_T_VALUE / 1000) * 1000;
+    return image_time_parse(value->data, value->len);
 }
 
 

@@ -12,6 +12,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include <ngx_image_lookup.h>
+#include <image_url.h>
+#include <image_value.h>
 
 
 /* spans are in microseconds, as below http/ */
@@ -188,7 +190,7 @@ char *ngx_http_image_resolver_engine_check(ngx_conf_t *cf,
 
 /* what directives have in common, ngx_http_image_conf.c */
 
-/* TIME, in microseconds; NGX_ERROR where it is none */
+/* TIME, in microseconds; -1, which is NGX_ERROR, where it is none */
 int64_t ngx_http_image_conf_time(ngx_str_t *value);
 
 /* is it "name=..."?  *value is then what follows */
@@ -234,6 +236,9 @@ ngx_image_file_t *ngx_http_image_conf_file(ngx_conf_t *cf, ngx_str_t *arg,
  */
 ngx_int_t ngx_http_image_conf_url(ngx_str_t *url, ngx_str_t *host,
     ngx_str_t *authority, ngx_str_t *path);
+
+/* what core/ found in a text that is nginx's, which may be changed */
+void ngx_http_image_conf_part(ngx_str_t *value, image_str_t *part);
 
 /* "localhost", a name under it, or an address that connects to this host? */
 ngx_flag_t ngx_http_image_conf_loopback(ngx_str_t *host);

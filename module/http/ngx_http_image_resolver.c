@@ -536,9 +536,10 @@ ngx_http_image_resolver_connections(ngx_conf_t *cf,
 static char *
 ngx_http_image_resolver_proxy(ngx_conf_t *cf, ngx_image_resolver_t *resolver)
 {
-    u_char              *p, *at, *last;
-    ngx_str_t           *value, *proxy, rest, user, url, host, authority, path;
-    ngx_flag_t           tls;
+    u_char              *p;
+    ngx_str_t           *value, *proxy;
+    image_str_t          user;
+    image_url_t          url;
     ngx_image_engine_t  *engine;
 
     value = cf->args->elts;
@@ -547,48 +548,7 @@ ngx_http_image_resolver_proxy(ngx_conf_t *cf, ngx_image_resolver_t *resolver)
         return NGX_CONF_OK;
     }
 
-    tls = ngx_http_image_conf_parameter(&value[1], "https://", &rest);
-
-    if (!tls && !ngx_http_image_conf_parameter(&value[1], "http://", &rest)) {
-        return ngx_http_image_resolver_proxy_invalid(cf);
-    }
-
-    last = rest.data + rest.len;
-    user.data = rest.data;
-    user.len = 0;
-
-    /* what a password may hold is percent-encoded, so this is the only "@" */
-
-    at = ngx_strlchr(rest.data, last, '@');
-
-    if (at) {
-        user.len = at + 1 - rest.data;
-
-        if (user.len == 1 || rest.data[0] == ':') {
-            return ngx_http_image_resolver_proxy_invalid(cf);
-        }
-
-        for (p = user.data; p < at; p++) {
-            if (*p <= ' ' || *p >= 0x7f || ngx_strchr("/?#[]\\", *p)) {
-                return ngx_http_image_resolver_proxy_invalid(cf);
-            }
-        }
-
-        rest.data += user.len;
-        rest.len -= user.len;
-    }
-
-    url.len = (tls ? 8 : 7) + rest.len;
-    url.data = ngx_pnalloc(cf->pool, url.len);
-    if (url.data == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_sprintf(url.data, "%s%V", tls ? "https://" : "http://", &rest);
-
-    if (ngx_http_image_conf_url(&url, &host, &authority, &path) != NGX_OK
-        || path.len > 1)
-    {
+    if (image_url_parse_proxy(&url, &user, value[1].data, value[1].len) != 0) {
         return ngx_http_image_resolver_proxy_invalid(cf);
     }
 
@@ -602,11 +562,12 @@ ngx_http_image_resolver_proxy(ngx_conf_t *cf, ngx_image_resolver_t *resolver)
         return NGX_CONF_ERROR;
     }
 
-    p = ngx_sprintf(proxy->data, "%s%V%V", tls ? "https://" : "http://",
-                    &user, &authority);
+    p = ngx_sprintf(proxy->data, "%s%*s%*s", url.tls ? "https://" : "http://",
+                    user.len, user.data, url.authority.len,
+                    url.authority.data);
 
-    if (authority.len == host.len) {
-        p = ngx_sprintf(p, "%s", tls ? ":443" : ":80");
+    if (url.authority.len == url.host.len) {
+        p = ngx_sprintf(p, "%s", url.tls ? ":443" : ":80");
     }
 
     *p = '\0';

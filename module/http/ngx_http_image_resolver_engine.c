@@ -8,7 +8,6 @@
 
 
 #define NGX_HTTP_IMAGE_ENGINE_NAME  255        /* bytes */
-#define NGX_HTTP_IMAGE_ENGINE_URL   2048       /* of type "http" */
 #define NGX_HTTP_IMAGE_NAMESPACE    63         /* RFC 1123 */
 
 
@@ -330,9 +329,7 @@ ngx_http_image_resolver_engine_url(ngx_conf_t *cf, ngx_image_engine_t *engine,
 
     if (daemon && ngx_http_image_conf_parameter(url, "unix:", &rest)) {
 
-        if (rest.len == 0 || rest.data[0] != '/'
-            || rest.len >= sizeof(((struct sockaddr_un *) 0)->sun_path))
-        {
+        if (!image_is_socket(rest.data, rest.len)) {
             return ngx_http_image_resolver_engine_invalid(cf, engine,
                        "\"unix:\" with an absolute path that fits a socket");
         }
@@ -394,32 +391,17 @@ static char *
 ngx_http_image_resolver_engine_template(ngx_conf_t *cf,
     ngx_image_engine_t *engine, ngx_str_t *url)
 {
-    u_char     *p, *last;
-    ngx_str_t   text, host, authority, path;
+    ngx_str_t    host;
+    image_url_t  u;
 
     static const char  instead[] =
         "\"http://host/path?image={image}&platform={platform}\", in quotes, "
         "with \"https:\" or \"http:\", with \"{image}\" after the host, "
         "without a user, a fragment or blanks, and of at most 2048 bytes";
 
-    last = url->data + url->len;
-
-    for (p = url->data; p < last; p++) {
-        if (*p <= ' ' || *p >= 0x7f || *p == '#') {
-            return ngx_http_image_resolver_engine_invalid(cf, engine, instead);
-        }
-    }
-
-    p = ngx_strlchr(url->data, last, ':');
-
-    if (p == NULL || last - p < 3 || url->len > NGX_HTTP_IMAGE_ENGINE_URL) {
+    if (image_url_parse_template(&u, url->data, url->len) != 0) {
         return ngx_http_image_resolver_engine_invalid(cf, engine, instead);
     }
-
-    for (p += 3; p < last && *p != '/' && *p != '?'; p++) { /* void */ }
-
-    text.data = url->data;
-    text.len = p - url->data;
 
     engine->base.len = url->len;
     engine->base.data = ngx_http_image_conf_copy(cf, url);
@@ -427,11 +409,7 @@ ngx_http_image_resolver_engine_template(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_image_conf_url(&text, &host, &authority, &path) != NGX_OK
-        || ngx_strstr(engine->base.data + text.len, "{image}") == NULL)
-    {
-        return ngx_http_image_resolver_engine_invalid(cf, engine, instead);
-    }
+    ngx_http_image_conf_part(&host, &u.host);
 
     engine->local = ngx_http_image_conf_loopback(&host);
 

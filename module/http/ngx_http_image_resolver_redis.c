@@ -14,8 +14,6 @@ static char *ngx_http_image_resolver_redis_secret(ngx_conf_t *cf,
     ngx_str_t *name, ngx_str_t *secret);
 static char *ngx_http_image_resolver_redis_url(ngx_conf_t *cf,
     ngx_image_redis_conf_t *redis, ngx_str_t *url);
-static char *ngx_http_image_resolver_redis_host(ngx_conf_t *cf,
-    ngx_image_redis_conf_t *redis, ngx_str_t *host);
 static char *ngx_http_image_resolver_redis_tls(ngx_conf_t *cf,
     ngx_image_redis_conf_t *redis);
 static char *ngx_http_image_resolver_redis_invalid(ngx_conf_t *cf,
@@ -178,161 +176,34 @@ static char *
 ngx_http_image_resolver_redis_url(ngx_conf_t *cf,
     ngx_image_redis_conf_t *redis, ngx_str_t *url)
 {
-    u_char     *p, *last, *at;
-    ngx_int_t   n;
-    ngx_str_t   rest, db;
+    ngx_str_t          *where;
+    const char         *instead;
+    image_url_redis_t   u;
 
-    static const char  instead[] =
-        "\"redis://host:port/db\", \"rediss://host:port/db\" or "
-        "\"unix:/path?db=N\"";
+    instead = image_url_parse_redis(&u, url->data, url->len);
 
-    ngx_str_null(&db);
-
-    if (ngx_http_image_conf_parameter(url, "unix:", &rest)) {
-
-        p = ngx_strlchr(rest.data, rest.data + rest.len, '?');
-
-        if (p) {
-            db.data = p + 1;
-            db.len = rest.data + rest.len - db.data;
-            rest.len = p - rest.data;
-
-            if (!ngx_http_image_conf_parameter(&db, "db=", &db)
-                || db.len == 0)
-            {
-                return ngx_http_image_resolver_redis_invalid(cf, instead);
-            }
-        }
-
-        if (rest.len == 0 || rest.data[0] != '/'
-            || rest.len >= sizeof(((struct sockaddr_un *) 0)->sun_path))
-        {
-            return ngx_http_image_resolver_redis_invalid(cf,
-                                  "an absolute path that fits a socket");
-        }
-
-        redis->name = rest;
-        redis->path = rest;
-
-        redis->path.data = ngx_http_image_conf_copy(cf, &rest);
-        if (redis->path.data == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-    } else {
-
-        if (ngx_http_image_conf_parameter(url, "rediss://", &rest)) {
-            redis->tls = 1;
-
-        } else if (!ngx_http_image_conf_parameter(url, "redis://", &rest)) {
-            return ngx_http_image_resolver_redis_invalid(cf, instead);
-        }
-
-        last = rest.data + rest.len;
-
-        at = ngx_strlchr(rest.data, last, '@');
-
-        if (at) {
-            redis->username.data = rest.data;
-            redis->username.len = at - rest.data;
-
-            if (redis->username.len == 0
-                || ngx_strlchr(rest.data, at, ':') != NULL)
-            {
-                return ngx_http_image_resolver_redis_invalid(cf,
-                              "the user alone before \"@\", and \"password=\" "
-                              "or \"password_file=\" after the URL");
-            }
-
-            rest.data = at + 1;
-            rest.len = last - rest.data;
-        }
-
-        p = ngx_strlchr(rest.data, last, '/');
-
-        if (p) {
-            db.data = p + 1;
-            db.len = last - db.data;
-            rest.len = p - rest.data;
-        }
-
-        redis->name = rest;
-
-        if (ngx_http_image_resolver_redis_host(cf, redis, &rest)
-            != NGX_CONF_OK)
-        {
-            return ngx_http_image_resolver_redis_invalid(cf, instead);
-        }
+    if (instead) {
+        return ngx_http_image_resolver_redis_invalid(cf, instead);
     }
 
-    if (db.len) {
-        n = ngx_atoi(db.data, db.len);
+    redis->tls = u.tls;
+    redis->port = u.port;
+    redis->database = u.database;
 
-        if (n == NGX_ERROR || n > 65535) {
-            return ngx_http_image_resolver_redis_invalid(cf,
-                                             "the number of a database");
-        }
+    ngx_http_image_conf_part(&redis->name, &u.name);
+    ngx_http_image_conf_part(&redis->username, &u.user);
+    ngx_http_image_conf_part(&redis->host, &u.host);
+    ngx_http_image_conf_part(&redis->path, &u.path);
 
-        redis->database = n;
+    where = redis->host.len ? &redis->host : &redis->path;
+
+    where->data = ngx_http_image_conf_copy(cf, where);
+    if (where->data == NULL) {
+        return NGX_CONF_ERROR;
     }
 
     return redis->tls ? ngx_http_image_resolver_redis_tls(cf, redis)
                       : NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_image_resolver_redis_host(ngx_conf_t *cf,
-    ngx_image_redis_conf_t *redis, ngx_str_t *host)
-{
-    u_char     *p, *last;
-    ngx_int_t   n;
-    ngx_str_t   name;
-
-    last = host->data + host->len;
-    name = *host;
-    redis->port = 6379;
-
-    if (host->len && host->data[0] == '[') {
-        p = ngx_strlchr(host->data, last, ']');
-        if (p == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        p++;
-
-    } else {
-        p = ngx_strlchr(host->data, last, ':');
-        if (p == NULL) {
-            p = last;
-        }
-    }
-
-    name.len = p - host->data;
-
-    if (p < last) {
-        n = (*p == ':') ? ngx_atoi(p + 1, last - p - 1) : NGX_ERROR;
-
-        if (n < 1 || n > 65535) {
-            return NGX_CONF_ERROR;
-        }
-
-        redis->port = n;
-    }
-
-    if (!ngx_http_image_conf_host(&name)) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (name.data[0] == '[') {
-        name.data++;
-        name.len -= 2;
-    }
-
-    redis->host.len = name.len;
-    redis->host.data = ngx_http_image_conf_copy(cf, &name);
-
-    return redis->host.data ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

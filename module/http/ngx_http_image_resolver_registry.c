@@ -93,51 +93,22 @@ static char *
 ngx_http_image_resolver_registry_host(ngx_conf_t *cf,
     ngx_image_registry_t *registry, ngx_str_t *host)
 {
-    u_char     *p;
-    ngx_int_t   n;
+    image_pattern_t  pattern;
 
     static const char  instead[] =
         "a host as references name it, such as \"ghcr.io\", "
         "\"registry.example.com:5000\", \"localhost:*\" or \"*\"";
 
-    if (host->len == 1 && host->data[0] == '*') {
-        registry->any = 1;
-        registry->host = *host;
-        return NGX_CONF_OK;
-    }
-
     ngx_strlow(host->data, host->data, host->len);
 
-    registry->host = *host;
-
-    /* the last colon, outside the brackets of an IPv6 address */
-
-    for (p = host->data + host->len - 1; p >= host->data; p--) {
-
-        if (*p == ':' || *p == ']') {
-            break;
-        }
-    }
-
-    if (p >= host->data && *p == ':') {
-        registry->port.data = p + 1;
-        registry->port.len = host->data + host->len - registry->port.data;
-        registry->host.len = p - host->data;
-
-        n = ngx_atoi(registry->port.data, registry->port.len);
-
-        /* references have ports without leading zeros */
-
-        if ((n < 1 || n > 65535 || registry->port.data[0] == '0')
-            && !(registry->port.len == 1 && registry->port.data[0] == '*'))
-        {
-            return ngx_http_image_conf_invalid(cf, host, instead);
-        }
-    }
-
-    if (!ngx_http_image_conf_host(&registry->host)) {
+    if (image_pattern_parse(&pattern, host->data, host->len) != 0) {
         return ngx_http_image_conf_invalid(cf, host, instead);
     }
+
+    registry->any = pattern.any;
+
+    ngx_http_image_conf_part(&registry->host, &pattern.host);
+    ngx_http_image_conf_part(&registry->port, &pattern.port);
 
     if (registry->port.len == 0 && registry->host.len == 15
         && ngx_strncmp(registry->host.data, "index.docker.io", 15) == 0)

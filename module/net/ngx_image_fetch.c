@@ -371,7 +371,7 @@ ngx_image_fetch_on_open(void *data, curlsocktype purpose,
     /* a connection that broke may be made anew */
     f->connected = 0;
 
-    if (!f->named && (f->deny & ngx_image_address(&address->addr))) {
+    if (!f->named && (f->deny & image_address(&address->addr))) {
         f->forbidden = 1;
         return CURL_SOCKET_BAD;
     }
@@ -426,7 +426,7 @@ ngx_image_fetch_on_peer(void *data, char *peer, char *local, int peer_port,
         return CURL_PREREQFUNC_OK;
     }
 
-    f->peer = ngx_image_address_text(peer);
+    f->peer = image_address_text(peer);
 
     ngx_log_debug3(NGX_LOG_DEBUG_EVENT, f->log, 0,
                    "image fetch peer %s, class:%ui, denied:%ui",

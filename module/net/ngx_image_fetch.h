@@ -13,7 +13,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#include <ngx_image_address.h>
+
+#include <image_address.h>
 
 
 typedef struct ngx_image_fetch_s  ngx_image_fetch_t;

@@ -29,7 +29,7 @@ ngx_image_fetch_validate(ngx_image_fetch_t *f)
     }
 
     if (f->socket.len) {
-        f->peer = NGX_IMAGE_ADDR_LOOPBACK;
+        f->peer = IMAGE_ADDRESS_LOOPBACK;
         f->numeric = 1;
         return ngx_image_fetch_terminated(&f->socket);
     }
@@ -230,19 +230,15 @@ static ngx_uint_t
 ngx_image_fetch_host(CURLU *u)
 {
     char        *text;
-    ngx_str_t    host;
     ngx_uint_t   class;
 
     text = NULL;
 
     if (curl_url_get(u, CURLUPART_HOST, &text, 0) != CURLUE_OK) {
-        return ngx_image_address_text("");
+        return IMAGE_ADDRESS_ALL;
     }
 
-    host.data = (u_char *) text;
-    host.len = ngx_strlen(text);
-
-    class = ngx_image_address_host(&host);
+    class = image_address_host((u_char *) text, ngx_strlen(text));
 
     curl_free(text);
 

@@ -15,46 +15,22 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include <image_reply.h>
 
-#define NGX_IMAGE_REDIS_ARGS    28     /* of a command */
-#define NGX_IMAGE_REDIS_VALUES  28     /* elements of a reply */
-#define NGX_IMAGE_REDIS_BYTES   12288  /* bytes of its strings */
+
+#define NGX_IMAGE_REDIS_ARGS  28       /* of a command */
 
 
 typedef struct ngx_image_redis_s  ngx_image_redis_t;
 
 
-/* a value of a reply; strings point into the connection's memory and live
- * until the handler returns */
-
-typedef enum {
-    NGX_IMAGE_REDIS_NIL = 0,
-    NGX_IMAGE_REDIS_STRING,            /* bulk and simple strings */
-    NGX_IMAGE_REDIS_INTEGER,
-    NGX_IMAGE_REDIS_ERROR
-} ngx_image_redis_e;
-
-typedef struct {
-    ngx_image_redis_e   type;
-    ngx_str_t           text;
-    int64_t             integer;
-} ngx_image_redis_value_t;
-
-/* a lone value is an array of one, with ->array unset */
-
-typedef struct {
-    ngx_uint_t                nvalues;
-    ngx_flag_t                array;
-    ngx_image_redis_value_t   values[NGX_IMAGE_REDIS_VALUES];
-} ngx_image_redis_reply_t;
-
-
 typedef struct ngx_image_redis_command_s  ngx_image_redis_command_t;
 
-/* reply is NULL where there is none: away, timed out, malformed */
+/* the reply lives until the handler returns; NULL where there is none: away,
+ * timed out, malformed */
 
 typedef void (*ngx_image_redis_pt)(ngx_image_redis_command_t *cmd,
-    ngx_image_redis_reply_t *reply);
+    image_reply_t *reply);
 
 /* owned by the caller, which zeroes it; it stays put until the handler is
  * called or the command is cancelled */
@@ -95,7 +71,7 @@ ngx_image_redis_t *ngx_image_redis_create(ngx_image_redis_conf_t *conf,
  * said since the last one was missed.  channel outlives it.
  */
 
-typedef void (*ngx_image_redis_news_pt)(void *data, ngx_str_t *message);
+typedef void (*ngx_image_redis_news_pt)(void *data, image_str_t *message);
 
 ngx_image_redis_t *ngx_image_redis_subscribe(ngx_image_redis_conf_t *conf,
     ngx_str_t *channel, ngx_image_redis_news_pt handler, void *data,

@@ -6,8 +6,8 @@
  *     ngx_image_redis_io.c        bytes out, replies in
  *
  * net/ moves bytes.  These files may use nginx's core and event modules, and
- * hiredis as a library of the protocol: its formatter and its reader, not
- * its sockets.  They know nothing of what the commands mean.
+ * hiredis as a library of the protocol: its formatter and, by core/, its
+ * reader, not its sockets.  They know nothing of what the commands mean.
  *
  * The states of an attempt:
  *
@@ -23,8 +23,6 @@
 #include <ngx_image_redis.h>
 #include <ngx_image_fetch.h>
 
-#include <hiredis/hiredis.h>
-
 
 #define NGX_IMAGE_REDIS_BACKOFF_MIN  50                /* milliseconds */
 #define NGX_IMAGE_REDIS_BACKOFF_MAX  2000
@@ -36,7 +34,6 @@
 #define NGX_IMAGE_REDIS_NAME_TIME    5000
 
 #define NGX_IMAGE_REDIS_UNSENT       (1024 * 1024)     /* bytes queued */
-#define NGX_IMAGE_REDIS_UNREAD       (64 * 1024)       /* of one reply */
 #define NGX_IMAGE_REDIS_CHUNK        4096
 
 #define NGX_IMAGE_REDIS_ADDRS        4
@@ -114,10 +111,7 @@ struct ngx_image_redis_s {
     ngx_uint_t                  step;
 
     redisReader                *reader;
-    const char                 *error;       /* of our object functions */
-    ngx_image_redis_reply_t     reply;
-    u_char                      bytes[NGX_IMAGE_REDIS_BYTES];
-    size_t                      nbytes;
+    image_reply_t     reply;
 
     /* of a subscription; else empty */
     ngx_str_t                   channel;
@@ -187,9 +181,5 @@ void ngx_image_redis_hush(ngx_image_redis_t *redis, ngx_flag_t hush);
 void ngx_image_redis_flush_handler(ngx_event_t *ev);
 void ngx_image_redis_write_handler(ngx_event_t *wev);
 void ngx_image_redis_read_handler(ngx_event_t *rev);
-
-/* a reader for a new connection; NGX_ERROR: no memory */
-ngx_int_t ngx_image_redis_open_reader(ngx_image_redis_t *redis);
-
 
 #endif /* NGX_IMAGE_REDIS_CONN_H */

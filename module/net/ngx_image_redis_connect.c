@@ -25,7 +25,7 @@ static void ngx_image_redis_greet(ngx_image_redis_t *redis);
 static ngx_int_t ngx_image_redis_greet_with(ngx_image_redis_t *redis,
     const char *name, ngx_str_t *first, ngx_str_t *second);
 static void ngx_image_redis_refused(ngx_image_redis_t *redis,
-    const char *step, ngx_str_t *error);
+    const char *step, image_str_t *error);
 static void ngx_image_redis_pulse(ngx_image_redis_t *redis);
 static ngx_flag_t ngx_image_redis_says(ngx_image_redis_t *redis,
     const char *kind);
@@ -404,7 +404,8 @@ ngx_image_redis_greet(ngx_image_redis_t *redis)
     redis->nsteps = 0;
     redis->step = 0;
 
-    if (ngx_image_redis_open_reader(redis) != NGX_OK) {
+    redis->reader = image_reply_reader(&redis->reply);
+    if (redis->reader == NULL) {
         goto failed;
     }
 
@@ -495,7 +496,7 @@ ngx_int_t
 ngx_image_redis_greeted(ngx_image_redis_t *redis)
 {
     const char               *step;
-    ngx_image_redis_value_t  *value;
+    image_reply_value_t  *value;
 
     value = &redis->reply.values[0];
     step = redis->steps[redis->step++];
@@ -510,7 +511,7 @@ ngx_image_redis_greeted(ngx_image_redis_t *redis)
 
     /* to be denied a PING is an answer too */
 
-    if (value->type == NGX_IMAGE_REDIS_ERROR
+    if (value->type == IMAGE_REPLY_ERROR
         && (step[0] != 'P'
             || ngx_strncmp(value->text.data, "NOPERM ", 7) != 0))
     {
@@ -522,7 +523,7 @@ ngx_image_redis_greeted(ngx_image_redis_t *redis)
         return NGX_OK;
     }
 
-    if (redis->reader->pos < redis->reader->len && !redis->channel.len) {
+    if (image_reply_more(redis->reader) && !redis->channel.len) {
 
         /* it would pass for the reply of a command that is not sent yet */
 
@@ -565,7 +566,7 @@ ngx_image_redis_greeted(ngx_image_redis_t *redis)
 ngx_int_t
 ngx_image_redis_heard(ngx_image_redis_t *redis)
 {
-    ngx_image_redis_value_t  *value;
+    image_reply_value_t  *value;
 
     value = redis->reply.values;
 
@@ -616,24 +617,24 @@ ngx_image_redis_pulse(ngx_image_redis_t *redis)
 static ngx_flag_t
 ngx_image_redis_says(ngx_image_redis_t *redis, const char *kind)
 {
-    ngx_image_redis_value_t  *value;
+    image_reply_value_t  *value;
 
     value = redis->reply.values;
 
     return redis->channel.len
            && redis->reply.array
            && redis->reply.nvalues >= 2
-           && value[0].type == NGX_IMAGE_REDIS_STRING
+           && value[0].type == IMAGE_REPLY_STRING
            && ngx_strcmp(value[0].text.data, kind) == 0
            && (kind[0] == 'p'
                || (redis->reply.nvalues == 3
-                   && value[1].type == NGX_IMAGE_REDIS_STRING
+                   && value[1].type == IMAGE_REPLY_STRING
                    && value[1].text.len == redis->channel.len
                    && ngx_memcmp(value[1].text.data, redis->channel.data,
                                  redis->channel.len)
                       == 0
                    && (kind[1] == 's'
-                       || value[2].type == NGX_IMAGE_REDIS_STRING)));
+                       || value[2].type == IMAGE_REPLY_STRING)));
 }
 
 
@@ -644,12 +645,12 @@ ngx_image_redis_says(ngx_image_redis_t *redis, const char *kind)
 
 static void
 ngx_image_redis_refused(ngx_image_redis_t *redis, const char *step,
-    ngx_str_t *error)
+    image_str_t *error)
 {
     u_char      *p, *last;
     u_char       text[256];
-    ngx_str_t    code;
     ngx_uint_t   i;
+    image_str_t  code;
 
     static struct {
         const char  *prefix;

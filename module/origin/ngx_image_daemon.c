@@ -323,7 +323,7 @@ ngx_image_daemon_inside(image_str_t *domain)
 
     ngx_image_domain_split(domain->data, domain->len, &host, &port);
 
-    return ngx_image_address_host(&host) != 0;
+    return image_address_host(host.data, host.len) != 0;
 }
 
 

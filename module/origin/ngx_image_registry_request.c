@@ -325,10 +325,10 @@ ngx_image_registry_deny(ngx_image_registry_ctx_t *ctx, ngx_uint_t own)
         return 0;
     }
 
-    deny = NGX_IMAGE_ADDR_LOOPBACK|NGX_IMAGE_ADDR_LINK_LOCAL;
+    deny = IMAGE_ADDRESS_LOOPBACK|IMAGE_ADDRESS_LINK_LOCAL;
 
     if (ctx->call->registry->any) {
-        return deny|NGX_IMAGE_ADDR_PRIVATE;
+        return deny|IMAGE_ADDRESS_PRIVATE;
     }
 
     return own ? 0 : deny & ~ctx->peer;

@@ -18,14 +18,14 @@
 #define NGX_IMAGE_SHARED_LATEST  NGX_IMAGE_SHARED_MORE
 
 
-static void ngx_image_shared_message(void *data, ngx_str_t *message);
+static void ngx_image_shared_message(void *data, image_str_t *message);
 static void ngx_image_shared_message_image(ngx_image_shared_conf_t *conf,
-    ngx_str_t *hex);
+    image_str_t *hex);
 static void ngx_image_shared_message_invalid(ngx_image_shared_conf_t *conf,
-    ngx_str_t *text);
+    image_str_t *text);
 static void ngx_image_shared_catch_up(ngx_image_shared_conf_t *conf);
 static void ngx_image_shared_catch_up_handler(ngx_image_redis_command_t *cmd,
-    ngx_image_redis_reply_t *reply);
+    image_reply_t *reply);
 static void ngx_image_shared_again_handler(ngx_event_t *ev);
 
 
@@ -82,11 +82,11 @@ ngx_image_shared_listens(ngx_image_shared_conf_t *conf)
 
 
 static void
-ngx_image_shared_message(void *data, ngx_str_t *message)
+ngx_image_shared_message(void *data, image_str_t *message)
 {
     ngx_image_shared_conf_t *conf = data;
 
-    ngx_str_t  rest;
+    image_str_t  rest;
 
     ngx_log_debug1(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
                    "image shared message: %p", message);
@@ -118,7 +118,8 @@ ngx_image_shared_message(void *data, ngx_str_t *message)
 
 
 static void
-ngx_image_shared_message_image(ngx_image_shared_conf_t *conf, ngx_str_t *hex)
+ngx_image_shared_message_image(ngx_image_shared_conf_t *conf,
+    image_str_t *hex)
 {
     ngx_int_t       n;
     ngx_uint_t      i;
@@ -129,7 +130,7 @@ ngx_image_shared_message_image(ngx_image_shared_conf_t *conf, ngx_str_t *hex)
     }
 
     for (i = 0; i < IMAGE_HASH; i++) {
-        n = ngx_hextoi(hex->data + 2 * i, 2);
+        n = ngx_hextoi((u_char *) hex->data + 2 * i, 2);
 
         if (n == NGX_ERROR) {
             return;
@@ -149,15 +150,17 @@ ngx_image_shared_message_image(ngx_image_shared_conf_t *conf, ngx_str_t *hex)
 
 static void
 ngx_image_shared_message_invalid(ngx_image_shared_conf_t *conf,
-    ngx_str_t *text)
+    image_str_t *text)
 {
-    u_char          *p;
+    u_char          *p, *last;
     int64_t          at;
     ngx_str_t        reference;
     image_str_t      number;
     image_moment_t   now;
 
-    p = ngx_strlchr(text->data, text->data + text->len, ' ');
+    last = (u_char *) text->data + text->len;
+
+    p = ngx_strlchr((u_char *) text->data, last, ' ');
 
     if (p == NULL) {
         return;
@@ -173,7 +176,7 @@ ngx_image_shared_message_invalid(ngx_image_shared_conf_t *conf,
     }
 
     reference.data = p + 1;
-    reference.len = text->data + text->len - reference.data;
+    reference.len = last - reference.data;
 
     ngx_image_now(&now);
 
@@ -214,7 +217,7 @@ ngx_image_shared_catch_up(ngx_image_shared_conf_t *conf)
 
 static void
 ngx_image_shared_catch_up_handler(ngx_image_redis_command_t *cmd,
-    ngx_image_redis_reply_t *reply)
+    image_reply_t *reply)
 {
     int64_t                   at;
     ngx_int_t                 rc;

@@ -28,12 +28,10 @@ static u_char *ngx_image_shared_key(u_char *p, ngx_str_t *text,
     ngx_image_shared_conf_t *conf, ngx_image_shared_key_t *key);
 static void ngx_image_shared_hash(ngx_image_shared_script_t *script);
 static void ngx_image_shared_behind(ngx_image_shared_conf_t *conf,
-    ngx_image_redis_reply_t *reply);
+    image_reply_t *reply);
 static void ngx_image_shared_refused(ngx_image_shared_conf_t *conf,
-    ngx_uint_t kind, ngx_str_t *error);
-static ngx_flag_t ngx_image_shared_is(ngx_image_redis_value_t *v,
-    ngx_str_t *text);
-static int64_t ngx_image_shared_number(ngx_image_redis_value_t *v);
+    ngx_uint_t kind, image_str_t *error);
+static int64_t ngx_image_shared_number(image_reply_value_t *v);
 
 
 /* by ngx_image_shared_script_e */
@@ -184,12 +182,10 @@ ngx_image_shared_hash(ngx_image_shared_script_t *script)
 
 ngx_int_t
 ngx_image_shared_check(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
-    ngx_uint_t serial, ngx_flag_t whole, ngx_image_redis_reply_t *reply)
+    ngx_uint_t serial, ngx_flag_t whole, image_reply_t *reply)
 {
-    ngx_str_t                *text;
-    ngx_image_redis_value_t  *v;
-
-    static ngx_str_t  behind = ngx_string("behind");
+    image_str_t          *text;
+    image_reply_value_t  *v;
 
     if (reply == NULL) {
 
@@ -208,7 +204,7 @@ ngx_image_shared_check(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
     v = reply->values;
     text = &v[0].text;
 
-    if (!reply->array && v[0].type == NGX_IMAGE_REDIS_ERROR) {
+    if (!reply->array && v[0].type == IMAGE_REPLY_ERROR) {
 
         if (!whole && text->len >= 8
             && ngx_strncmp(text->data, "NOSCRIPT", 8) == 0)
@@ -225,7 +221,7 @@ ngx_image_shared_check(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
 
     if (!reply->array
         || reply->nvalues <= NGX_IMAGE_SHARED_NOW
-        || v[NGX_IMAGE_SHARED_WORD].type != NGX_IMAGE_REDIS_STRING
+        || v[NGX_IMAGE_SHARED_WORD].type != IMAGE_REPLY_STRING
         || ngx_image_shared_number(&v[NGX_IMAGE_SHARED_SERIAL])
            != (int64_t) serial)
     {
@@ -233,7 +229,9 @@ ngx_image_shared_check(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
         return NGX_DECLINED;
     }
 
-    if (ngx_image_shared_is(&v[NGX_IMAGE_SHARED_WORD], &behind)) {
+    /* texts have a NUL behind them */
+
+    if (ngx_strcmp(v[NGX_IMAGE_SHARED_WORD].text.data, "behind") == 0) {
         ngx_image_shared_behind(conf, reply);
         return NGX_DECLINED;
     }
@@ -261,7 +259,7 @@ ngx_image_shared_check(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
 
 static void
 ngx_image_shared_behind(ngx_image_shared_conf_t *conf,
-    ngx_image_redis_reply_t *reply)
+    image_reply_t *reply)
 {
     int64_t  now, seen, behind;
 
@@ -292,7 +290,7 @@ ngx_image_shared_behind(ngx_image_shared_conf_t *conf,
 
 static void
 ngx_image_shared_refused(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
-    ngx_str_t *error)
+    image_str_t *error)
 {
     u_char       ch, text[128];
     size_t       len;
@@ -379,11 +377,11 @@ ngx_image_shared_malformed(ngx_image_shared_conf_t *conf, ngx_str_t *name,
 
 ngx_int_t
 ngx_image_shared_fields(ngx_image_shared_conf_t *conf,
-    ngx_image_redis_reply_t *reply, ngx_uint_t from, image_str_t *fields,
+    image_reply_t *reply, ngx_uint_t from, image_str_t *fields,
     ngx_uint_t n)
 {
     ngx_uint_t                i;
-    ngx_image_redis_value_t  *v;
+    image_reply_value_t  *v;
 
     if (reply->nvalues < from + n) {
         goto malformed;
@@ -393,13 +391,12 @@ ngx_image_shared_fields(ngx_image_shared_conf_t *conf,
 
     for (i = 0; i < n; i++) {
 
-        if (v[i].type == NGX_IMAGE_REDIS_NIL) {
+        if (v[i].type == IMAGE_REPLY_NIL) {
             fields[i].data = NULL;
             fields[i].len = 0;
 
-        } else if (v[i].type == NGX_IMAGE_REDIS_STRING) {
-            fields[i].data = v[i].text.data;
-            fields[i].len = v[i].text.len;
+        } else if (v[i].type == IMAGE_REPLY_STRING) {
+            fields[i] = v[i].text;
 
         } else {
             goto malformed;
@@ -455,26 +452,8 @@ ngx_image_shared_decimal(ngx_str_t *value, u_char *text, int64_t n)
 }
 
 
-static ngx_flag_t
-ngx_image_shared_is(ngx_image_redis_value_t *v, ngx_str_t *text)
-{
-    return v->type == NGX_IMAGE_REDIS_STRING
-           && v->text.len == text->len
-           && ngx_memcmp(v->text.data, text->data, text->len) == 0;
-}
-
-
 static int64_t
-ngx_image_shared_number(ngx_image_redis_value_t *v)
+ngx_image_shared_number(image_reply_value_t *v)
 {
-    image_str_t  field;
-
-    if (v->type != NGX_IMAGE_REDIS_STRING) {
-        return -1;
-    }
-
-    field.data = v->text.data;
-    field.len = v->text.len;
-
-    return image_record_number(&field);
+    return v->type == IMAGE_REPLY_STRING ? image_record_number(&v->text) : -1;
 }

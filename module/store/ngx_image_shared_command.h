@@ -74,12 +74,12 @@ ngx_int_t ngx_image_shared_send(ngx_image_shared_conf_t *conf,
  */
 ngx_int_t ngx_image_shared_check(ngx_image_shared_conf_t *conf,
     ngx_uint_t kind, ngx_uint_t serial, ngx_flag_t whole,
-    ngx_image_redis_reply_t *reply);
+    image_reply_t *reply);
 
 /* the values of an answer from one place on, as fields of a record; NGX_OK,
  * NGX_DECLINED: there are not so many, or not of that form, and that is said */
 ngx_int_t ngx_image_shared_fields(ngx_image_shared_conf_t *conf,
-    ngx_image_redis_reply_t *reply, ngx_uint_t from, image_str_t *fields,
+    image_reply_t *reply, ngx_uint_t from, image_str_t *fields,
     ngx_uint_t n);
 
 /* says that something did not validate, at most once a minute; NULL name: an

@@ -22,9 +22,9 @@ enum {
 
 static ngx_int_t ngx_image_shared_lookup_send(ngx_image_shared_op_t *op);
 static void ngx_image_shared_lookup_handler(ngx_image_redis_command_t *cmd,
-    ngx_image_redis_reply_t *reply);
+    image_reply_t *reply);
 static ngx_int_t ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
-    ngx_image_redis_reply_t *reply);
+    image_reply_t *reply);
 static ngx_int_t ngx_image_shared_lease(image_str_t *word,
     ngx_image_lease_e *lease);
 static void ngx_image_shared_moment(ngx_image_shared_op_t *op, int64_t at,
@@ -93,7 +93,7 @@ ngx_image_shared_lookup_send(ngx_image_shared_op_t *op)
 
 static void
 ngx_image_shared_lookup_handler(ngx_image_redis_command_t *cmd,
-    ngx_image_redis_reply_t *reply)
+    image_reply_t *reply)
 {
     ngx_image_shared_op_t  *op;
 
@@ -126,7 +126,7 @@ ngx_image_shared_lookup_handler(ngx_image_redis_command_t *cmd,
 
 static ngx_int_t
 ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
-    ngx_image_redis_reply_t *reply)
+    image_reply_t *reply)
 {
     int64_t                  at, left;
     const char              *error;

@@ -53,7 +53,7 @@
 "\n"                                                                         \
 "-- the fields of a hash.  What is no hash at all is malformed, and so is\n" \
 "-- what has a field that is longer than the longest reference: seventeen\n" \
-"-- of that length still fit a reply (NGX_IMAGE_REDIS_BYTES)\n"              \
+"-- of that length still fit a reply (IMAGE_REPLY_BYTES)\n"              \
 "local function fields(key, ...)\n"                                          \
 "    local values = redis.pcall('HMGET', key, ...)\n"                        \
 "    if values.err and string.find(values.err, 'WRONGTYPE', 1, true) then\n" \

@@ -17,9 +17,9 @@ enum {
 
 static ngx_int_t ngx_image_shared_session_send(ngx_image_shared_session_t *s);
 static void ngx_image_shared_session_handler(ngx_image_redis_command_t *cmd,
-    ngx_image_redis_reply_t *reply);
+    image_reply_t *reply);
 static ngx_int_t ngx_image_shared_session_read(ngx_image_shared_session_t *s,
-    ngx_image_redis_reply_t *reply);
+    image_reply_t *reply);
 static void ngx_image_shared_session_about(ngx_image_shared_session_t *s,
     image_record_subject_t *about);
 
@@ -95,7 +95,7 @@ ngx_image_shared_session_send(ngx_image_shared_session_t *s)
 
 static void
 ngx_image_shared_session_handler(ngx_image_redis_command_t *cmd,
-    ngx_image_redis_reply_t *reply)
+    image_reply_t *reply)
 {
     ngx_image_shared_session_t  *s;
 
@@ -126,7 +126,7 @@ ngx_image_shared_session_handler(ngx_image_redis_command_t *cmd,
 
 static ngx_int_t
 ngx_image_shared_session_read(ngx_image_shared_session_t *s,
-    ngx_image_redis_reply_t *reply)
+    image_reply_t *reply)
 {
     int64_t                  now, at, ends;
     const char              *error;

@@ -49,7 +49,7 @@ static ngx_int_t ngx_image_shared_mac(image_record_subject_t *subject,
     image_record_e kind, ngx_str_t *value, int64_t at, int64_t from,
     u_char *text, ngx_str_t *mac);
 static void ngx_image_shared_task_handler(ngx_image_redis_command_t *cmd,
-    ngx_image_redis_reply_t *reply);
+    image_reply_t *reply);
 
 
 void
@@ -377,7 +377,7 @@ ngx_image_shared_mac(image_record_subject_t *subject, image_record_e kind,
 
 static void
 ngx_image_shared_task_handler(ngx_image_redis_command_t *cmd,
-    ngx_image_redis_reply_t *reply)
+    image_reply_t *reply)
 {
     ngx_int_t                 rc;
     ngx_image_shared_task_t  *task;

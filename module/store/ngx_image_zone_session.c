@@ -45,29 +45,24 @@ ngx_image_zone_bind(ngx_image_zone_t *zone, ngx_image_id_t *id,
     ngx_image_zone_lock(zone, &now);
 
     e = ngx_image_zone_find(zone->sh, id);
+    oldest = ngx_image_zone_oldest(zone->sh, NGX_IMAGE_ZONE_SESSIONS);
 
     if (e && e->session.until > now.boot) {
         *session = e->session;
-        goto done;
-    }
 
-    if (e == NULL) {
+    } else if (e) {
+        e->session = *session;
+
+    } else if (oldest && oldest->session.until > now.boot && !evict) {
 
         /* a session whose digest is forgotten could be given another one */
 
-        oldest = ngx_image_zone_oldest(zone->sh, NGX_IMAGE_ZONE_SESSIONS);
+        rc = NGX_DECLINED;
 
-        if (oldest && oldest->session.until > now.boot && !evict) {
-            rc = NGX_DECLINED;
-            goto done;
-        }
-
+    } else {
         e = ngx_image_zone_take(zone->sh, id, NGX_IMAGE_ZONE_SESSIONS);
+        e->session = *session;
     }
-
-    e->session = *session;
-
-done:
 
     ngx_image_zone_unlock(zone);
 

@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_CFLAGS ?= -std=c99 -D_DEFAULT_SOURCE -g -O1 -fno-omit-frame-pointer \
 	-Wall -Wextra -Werror -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=all
-FUZZ_LIBS = -ljansson -lcrypto
+FUZZ_LIBS = -ljansson -lhiredis -lcrypto
 
 FUZZ_TARGETS = $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/*.c))
 

@@ -6,7 +6,7 @@ UNIT_SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=all
 UNIT_CFLAGS ?= -std=c99 -D_DEFAULT_SOURCE -g -O1 -fno-omit-frame-pointer \
 	-Wall -Wextra -Werror -Wpedantic -Wshadow -Wcast-qual \
 	-Wdeclaration-after-statement
-UNIT_LIBS = -ljansson -lcrypto
+UNIT_LIBS = -ljansson -lhiredis -lcrypto
 
 UNIT_OBJECTS = $(patsubst module/core/%.c,build/unit-core/%.o,\
 	$(wildcard module/core/*.c))
