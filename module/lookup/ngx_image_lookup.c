@@ -64,27 +64,37 @@ ngx_image_lookup_init(ngx_image_resolver_t *resolver, ngx_cycle_t *cycle)
 void
 ngx_image_lookup_exit(ngx_image_resolver_t *resolver)
 {
-    ngx_image_lookup_t  *lookup;
-
-    while (resolver->lookups.root != resolver->lookups.sentinel) {
-        lookup = (ngx_image_lookup_t *) resolver->lookups.root;
-
-        if (lookup->asking) {
-            ngx_image_shared_cancel(&lookup->op);
-        }
-
-        if (lookup->calling) {
-            lookup->question.engine->type->cancel(&lookup->call);
-        }
-
-        ngx_image_lookup_done(lookup);
-    }
+    ngx_image_lookup_abandon(resolver);
 
     if (resolver->shared) {
         ngx_image_shared_exit(resolver->shared);
     }
 
     ngx_image_zone_deafen(resolver->zone);
+}
+
+
+void
+ngx_image_lookup_abandon(ngx_image_resolver_t *resolver)
+{
+    ngx_image_lookup_t  *lookup;
+
+    while (resolver->lookups.root != resolver->lookups.sentinel) {
+        lookup = (ngx_image_lookup_t *) resolver->lookups.root;
+
+        if (lookup->asking) {
+            lookup->asking = 0;
+            ngx_image_shared_cancel(&lookup->op);
+        }
+
+        if (lookup->calling) {
+            lookup->calling = 0;
+            lookup->question.engine->type->cancel(&lookup->call);
+            ngx_image_lookup_call_ended(lookup);
+        }
+
+        ngx_image_lookup_fail(lookup, IMAGE_OVERLOADED);
+    }
 }
 
 

@@ -107,24 +107,31 @@ ngx_image_lookup_call(ngx_image_lookup_t *lookup)
 }
 
 
+void
+ngx_image_lookup_call_ended(ngx_image_lookup_t *lookup)
+{
+    ngx_image_lookup_go_on(lookup);
+
+    lookup->resolver->calls--;
+
+    ngx_destroy_pool(lookup->call_pool);
+}
+
+
 static void
 ngx_image_lookup_call_handler(ngx_image_call_t *call)
 {
     ngx_image_lookup_t  *lookup;
 
     lookup = call->data;
-
-    ngx_image_lookup_go_on(lookup);
-
     lookup->calling = 0;
-    lookup->resolver->calls--;
 
     ngx_log_debug1(NGX_LOG_DEBUG_CORE, lookup->log, 0,
                    "image lookup: origin answered: \"%s\"",
                    image_reason_name(call->reason));
 
     if (ngx_image_lookup_changed(lookup, lookup->call_pool)) {
-        ngx_destroy_pool(lookup->call_pool);
+        ngx_image_lookup_call_ended(lookup);
         ngx_image_lookup_fail(lookup, IMAGE_OVERLOADED);
         return;
     }
@@ -135,8 +142,7 @@ ngx_image_lookup_call_handler(ngx_image_call_t *call)
     ngx_image_lookup_outage_learn(lookup);
     ngx_image_lookup_store(lookup);
     ngx_image_lookup_release(lookup);
-
-    ngx_destroy_pool(lookup->call_pool);
+    ngx_image_lookup_call_ended(lookup);
 
     if (call->reason == IMAGE_OVERLOADED
         || call->reason == IMAGE_RATE_LIMITED)

@@ -153,8 +153,13 @@ ngx_image_lookup_wait_for(ngx_image_lookup_t *lookup,
 /* another worker of this host has released something */
 
 void
-ngx_image_lookup_rung(void *data)
+ngx_image_lookup_rung(void *data, ngx_flag_t closed)
 {
+    if (closed) {
+        ngx_image_lookup_abandon(data);
+        return;
+    }
+
     ngx_image_lookup_look(data, NGX_IMAGE_LOOKUP_HOST);
 }
 
@@ -385,7 +390,7 @@ ngx_image_lookup_fleet(ngx_image_lookup_t *lookup)
     } else {
         op->token = lookup->token;
 
-        if (!lookup->doubted) {
+        if (!lookup->doubted && !lookup->probe) {
             ngx_image_lookup_wants(lookup, &op->want, &op->want_failure);
         }
     }
@@ -451,6 +456,11 @@ ngx_image_lookup_fleet_handler(ngx_image_shared_op_t *op)
     }
 
     if (op->lease == NGX_IMAGE_LEASE_NONE) {
+
+        if (!ngx_image_lookup_wanted(lookup)) {
+            ngx_image_lookup_done(lookup);
+            return;
+        }
 
         /* by Redis it was enough, but we have not believed it */
 

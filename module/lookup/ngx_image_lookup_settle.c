@@ -98,8 +98,12 @@ ngx_image_lookup_settle(ngx_image_lookup_t *lookup, ngx_image_from_e from)
     }
 
     if (lookup->renewal) {
-        return o->digest.algorithm != IMAGE_DIGEST_NONE
-               && image_usable(&o->digest_at, lookup->renewal, &now, &now);
+        return (o->digest.algorithm != IMAGE_DIGEST_NONE
+                && image_usable(&o->digest_at, lookup->renewal, &now, &now))
+               || (o->failure != IMAGE_OK
+                   && image_usable(&o->failure_at,
+                                   lookup->resolver->negative_ttl, &now,
+                                   &now));
     }
 
     /* those who gave up waiting still want it stored for the next (rule 8) */

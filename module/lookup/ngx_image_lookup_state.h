@@ -97,6 +97,9 @@ ngx_image_lookup_t *ngx_image_lookup_find(ngx_image_resolver_t *resolver,
 ngx_int_t ngx_image_lookup_derive(ngx_image_id_t *id, const char *kind,
     ngx_str_t *name, ngx_image_id_t *from);
 
+/* all lookups of this worker: their waiters have no digest */
+void ngx_image_lookup_abandon(ngx_image_resolver_t *resolver);
+
 /* the end: what it holds is released, and nobody waits for it */
 void ngx_image_lookup_done(ngx_image_lookup_t *lookup);
 
@@ -108,7 +111,7 @@ void ngx_image_lookup_round(ngx_image_lookup_t *lookup);
 
 /* handlers of the lookup's timer, of this worker's bell and of Redis' news */
 void ngx_image_lookup_timer_handler(ngx_event_t *ev);
-void ngx_image_lookup_rung(void *data);
+void ngx_image_lookup_rung(void *data, ngx_flag_t closed);
 void ngx_image_lookup_news(void *data, ngx_image_id_t *id);
 
 /* the timer of the state, anew */
@@ -125,6 +128,9 @@ void ngx_image_lookup_release_fleet(ngx_image_lookup_t *lookup,
 /* ngx_image_lookup_call.c */
 
 void ngx_image_lookup_call(ngx_image_lookup_t *lookup);
+
+/* of a call that was cancelled: what it had of this worker */
+void ngx_image_lookup_call_ended(ngx_image_lookup_t *lookup);
 
 /* into the zone, and what the zone makes of it back into the lookup */
 ngx_uint_t ngx_image_lookup_keep(ngx_image_lookup_t *lookup,

@@ -199,9 +199,8 @@ ngx_image_bell_handler(ngx_event_t *rev)
 
     if (c->close) {
 
-        /* after worker_shutdown_timeout */
-
         ngx_image_bell_destroy(bell);
+        bell->handler(bell->data, 1);
         return;
     }
 
@@ -229,5 +228,5 @@ ngx_image_bell_handler(ngx_event_t *rev)
         }
     }
 
-    bell->handler(bell->data);
+    bell->handler(bell->data, 0);
 }

@@ -28,7 +28,10 @@ typedef struct {
 
 typedef struct ngx_image_bell_s  ngx_image_bell_t;
 
-typedef void (*ngx_image_bell_pt)(void *data);
+/* closed: it will not be heard again, since nginx closes all connections of a
+ * worker that has taken too long to exit (worker_shutdown_timeout) */
+
+typedef void (*ngx_image_bell_pt)(void *data, ngx_flag_t closed);
 
 
 /* a bell of this worker; NULL: it can't be had, and the log has the reason */

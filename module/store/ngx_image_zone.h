@@ -62,7 +62,8 @@ size_t ngx_image_zone_least(void);
 
 /*
  * For a worker's begin and end: the handler is called, from the event loop,
- * when something that this worker waits for has been released.
+ * when something that this worker waits for has been released, and when the
+ * worker is to give up all that it does.
  */
 void ngx_image_zone_listen(ngx_image_zone_t *zone, ngx_image_bell_pt handler,
     void *data, ngx_cycle_t *cycle);
