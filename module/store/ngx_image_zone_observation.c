@@ -66,8 +66,11 @@ static void
 ngx_image_zone_expire(ngx_image_zone_t *zone,
     image_observation_t *observation, int64_t invalid, image_moment_t *now)
 {
-    if (image_age(&observation->digest_at, now) >= zone->retention
-        || observation->digest_at.boot <= invalid)
+    /* what has no digest may count something else (an outage's failures) */
+
+    if (observation->digest.algorithm != IMAGE_DIGEST_NONE
+        && (image_age(&observation->digest_at, now) >= zone->retention
+            || observation->digest_at.boot <= invalid))
     {
         ngx_memzero(&observation->digest, sizeof(image_digest_t));
         observation->held = 0;
