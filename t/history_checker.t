@@ -234,6 +234,9 @@ subtest '(c) `any` admits, and counts' => sub {
                        found($put, 'n', 11.8, digest => $B));
 
     is $counts->{'admitted: any'}, 1, 'counted';
+
+    keeps('a read that began before', $old, $new, $put,
+          found($put, 'n', 11.3, digest => $B, end => 11.7));
 };
 
 subtest '(c) `settled` admits, and counts' => sub {
@@ -253,6 +256,11 @@ subtest '(c) `settled` admits, and counts' => sub {
     is $counts->{'admitted: older'}, 1, 'counted';
 
     breaks('c c', 'neither', $old, put('o', 12.5, digest => $B));
+    $counts = keeps('the clock of TIME was set forward', $old,
+                    fault('redis_clock', 12, 12, ahead => 3),
+                    put('o', 12.5, digest => $B));
+    is $counts->{'admitted: settled by a clock that was set forward'}, 1,
+        'counted';
 
     # there and back: A, B, A
 

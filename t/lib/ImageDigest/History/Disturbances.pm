@@ -12,7 +12,8 @@ package ImageDigest::History::Disturbances;
 #     reload
 #     redis_stop, redis_kill, redis_cut, redis_clock, failover
 #                 `behind`: for how long Redis' clock is behind what it has
-#                 seen, so that it is not used
+#                 seen, so that it is not used; `ahead`: by how much it was
+#                 set forward
 #     slow        the origin
 #     stall       the machine itself stood still
 
@@ -32,6 +33,7 @@ my %kinds = (
     gone   => [qw(kill kill_worker reload)],
     late   => [qw(stop stop_worker stall)],
     origin => [qw(cut_origin)],
+    clock  => [qw(redis_clock failover)],
 );
 
 
@@ -62,6 +64,19 @@ sub during {
             && $_->{end} + ($_->{behind} // 0) + $grace >= $from
             && (!defined $_->{host} || !defined $host || $_->{host} eq $host)
     } @{ $self->{$group} };
+}
+
+
+# By how much Redis' clock was set forward in [$from, $to].
+
+sub ahead {
+    my ($self, $from, $to) = @_;
+
+    my $sum = 0;
+
+    $sum += $_->{ahead} // 0 for $self->during('clock', undef, $from, $to);
+
+    return $sum;
 }
 
 

@@ -124,12 +124,17 @@ sub _end {
     $end->($self, $self->_target($fault), $fault) if $end;
     delete $self->{busy}{ _resource($fault) };
 
-    my $behind = !$fault->{host} && $fault->{kind} =~ /redis|failover/
-                 ? $self->{redis}->behind : 0;
+    my %clock;
+
+    if (!$fault->{host} && $fault->{kind} =~ /redis|failover/) {
+        for my $name (qw(behind ahead)) {
+            my $seconds = $self->{redis}->$name or next;
+            $clock{$name} = 0 + sprintf '%.3f', $seconds;
+        }
+    }
 
     $self->{log}->write({
-        ev => 'fault', end => $self->{log}->now,
-        $behind ? (behind => 0 + sprintf '%.3f', $behind) : (),
+        ev => 'fault', end => $self->{log}->now, %clock,
         map({ defined $fault->{$_} ? ($_ => $fault->{$_}) : () }
             qw(kind start host clock before after dead)),
     });

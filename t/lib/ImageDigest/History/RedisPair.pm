@@ -10,6 +10,7 @@ package ImageDigest::History::RedisPair;
 #     $pair->promote(clock => -5, dead => 1);   # 0 where it can't be
 #     $pair->demote;                       # the old primary is a replica now
 #     $pair->behind;                       # seconds for which the clock is
+#     $pair->ahead;                        # seconds by which it was set forward
 
 use strict;
 use warnings;
@@ -44,7 +45,7 @@ sub start {
     }
 
     my $self = bless { net => $net, address => $address, nodes => \@nodes,
-                       now => 0, seen => 0 }, $class;
+                       now => 0, seen => 0, ahead => 0 }, $class;
 
     $net->move($address, undef, $nodes[0]{space}, 'redis');
     $self->_follow;
@@ -113,10 +114,24 @@ sub behind {
 }
 
 
+# By how much the last change of the clock set it forward; asked for once.
+
+sub ahead {
+    my ($self) = @_;
+
+    my $ahead = $self->{ahead};
+
+    $self->{ahead} = 0;
+
+    return $ahead > 0 ? $ahead : 0;
+}
+
+
 sub set_clock {
     my ($self, $offset) = @_;
 
     $self->_see;
+    $self->{ahead} = $offset - $self->node->{clock}->offset;
     $self->node->{clock}->set($offset);
 }
 
@@ -130,6 +145,7 @@ sub promote {
 
     $self->_see;
     $self->primary->stop if $o{dead};
+    $self->{ahead} = ($o{clock} // 0) - $self->node->{clock}->offset;
     $self->other->{clock}->set($o{clock} // 0);
     $self->other->{redis}->cli('REPLICAOF', 'NO', 'ONE');
     $self->{net}->move($self->{address}, $self->node->{space},

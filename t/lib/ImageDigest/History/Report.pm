@@ -11,7 +11,7 @@ use warnings;
 
 my @shown = qw(host job class policy fallback session tag reference artifact
                ttl code status digest key error write age wait put found kind
-               behind method aborted failed ok);
+               behind ahead method aborted failed ok);
 
 # histories can have thousands of violations of one bug
 

@@ -14,6 +14,8 @@ package ImageDigest::History::Check::Artifacts;
 #     unseen   settled: the tag was elsewhere and back, and nobody asked
 #              meanwhile: a run is unbroken as far as it was observed
 #     lost     a session that Redis lost
+#     clock    settled: Redis' clock, by which TIME is measured, was set
+#              forward, so that TIME is over sooner
 #
 # What a body names is what its job really ran.
 
@@ -26,11 +28,13 @@ use ImageDigest::History::Check::Digests;
 sub check {
     my ($history) = @_;
 
-    for my $request (@{ $history->{requests} }) {
-        _write($history, $request) if $request->{method} eq 'PUT';
-        _read($history, $request)
-            if $request->{method} eq 'GET' && $request->{code} == 200;
-    }
+    # a read may have begun before the write of what it found
+
+    my @requests = @{ $history->{requests} };
+
+    _write($history, $_) for grep { $_->{method} eq 'PUT' } @requests;
+    _read($history, $_)
+        for grep { $_->{method} eq 'GET' && $_->{code} == 200 } @requests;
 }
 
 
@@ -80,9 +84,26 @@ sub _settled {
 
     return if $first && $first->{from} <= $put->{end} - $settled;
 
+    if ($first && $first->{from} <= $put->{end} - _time($history, $put)) {
+        $history->count('admitted: settled by a clock that was set forward');
+        return;
+    }
+
     $history->violation('c', "a digest that had not been the tag's for"
                              . " $settled s counts as settled", $put,
                         $history->moves_around($put));
+}
+
+
+# The TIME of `settled`, less what Redis' clock was set forward by in it.
+
+sub _time {
+    my ($history, $put) = @_;
+
+    my $settled = $history->{run}{settled};
+
+    return $settled - $history->{faults}->ahead($put->{start} - $settled,
+                                                $put->{end});
 }
 
 
@@ -119,6 +140,7 @@ sub _admitted {
     my ($first) = $timeline->spans_of(@$put{qw(tag digest)});
 
     return 'unseen' if $first && $first->{from} < $job->{start};
+    return 'clock' if $job->{start} <= $end - _time($history, $put);
     return '';
 }
 
