@@ -22,7 +22,7 @@ my @moves = map { { ev => 'move', tag => 't', digest => $_->[0], ok => 1,
                     start => $_->[1], end => $_->[1] + 0.1 } }
             [$A, 0], [$B, 10], [$C, 20];
 my $run = { ev => 'run', start => 0, seed => 7, seconds => 30, timeout => 1,
-            settled => 4, fresh => 1 };
+            settled => 4, fresh => 1, unix => 1000, repository => 'r/app' };
 my $n = 0;
 
 sub key_of {
@@ -30,6 +30,14 @@ sub key_of {
 
     return sha256_hex(join '', map { length($_) . ":$_," }
                       'image-digest-key/1', 'digest', $digest, '', $artifact);
+}
+
+sub tag_key {
+    my ($window, $artifact) = @_;
+
+    return sha256_hex(join '', map { length($_) . ":$_," }
+                      'image-digest-key/1', 'tag', 'default', 'registry',
+                      'r/app:t', '', $window, $artifact // 'tag/a');
 }
 
 sub job {
@@ -178,7 +186,8 @@ subtest '(a) sessions' => sub {
 
 subtest '(b) tag keys' => sub {
     my $job = job('j');
-    my $put = put('j', 5, status => 'FALLBACK', digest => '');
+    my @none = (status => 'FALLBACK', digest => '');
+    my $put = put('j', 5, @none, key => tag_key('2/502'));
 
     my $counts = keeps('within the TTL', $job, $put, found($put, 'j', 7));
 
@@ -187,8 +196,29 @@ subtest '(b) tag keys' => sub {
 
     my $other = put('j', 5);
 
-    breaks('b', 'stored under a digest', $job, $other,
+    breaks('b b', 'stored under a digest', $job, $other,
            found($other, 'j', 6, digest => '', key => $other->{key}));
+
+    keeps('of a Redis whose clock is behind', $job,
+          put('j', 5, @none, key => tag_key('2/500')));
+    breaks('b', "a window $_", $job, put('j', 5, @none, key => tag_key($_)))
+        for '2/400', '1/1005', '502', '5/201';
+    breaks('b', 'none', $job, put('j', 5, @none, ttl => 0.5,
+                                  key => tag_key('0/0')));
+};
+
+subtest '(5) a newer observation wins' => sub {
+    my $job = job('j');
+    my @both = (get('j', 10.5, digest => $B), get('j', 11));
+
+    breaks('5', 'it does not', $job, @both);
+    keeps('on another host', $job, $both[0], { %{ $both[1] }, host => 'h2' });
+    keeps('at the same time', $job, get('j', 10.9, end => 11.05, digest => $B),
+          $both[1]);
+    keeps('not from the zone', $job, $both[0],
+          { %{ $both[1] }, status => 'RESOLVED' });
+    keeps('the zone was lost', $job, @both,
+          fault('kill', 10.7, 10.8, host => 'h1'));
 };
 
 subtest '(c) what is promised' => sub {

@@ -31,6 +31,7 @@ my %kinds = (
     lossy  => [qw(redis_kill failover)],
     halted => [qw(kill kill_worker stop stop_worker stall)],
     gone   => [qw(kill kill_worker reload)],
+    emptied => [qw(kill kill_worker)],
     late   => [qw(stop stop_worker stall)],
     origin => [qw(cut_origin)],
     clock  => [qw(redis_clock failover)],

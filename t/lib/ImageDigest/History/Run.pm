@@ -10,7 +10,7 @@ package ImageDigest::History::Run;
 use strict;
 use warnings;
 
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 use ImageDigest::Alone;
 use ImageDigest::History::Clock;
 use ImageDigest::History::Faults;
@@ -108,7 +108,8 @@ sub run {
     $mover->first;
     $log->write({ ev => 'run', start => 0, seed => $o{seed},
                   seconds => $o{seconds}, workload => $plan->{name},
-                  sessions => $plan->{sessions},
+                  sessions => $plan->{sessions}, unix => time - $log->now,
+                  repository => "$door/$ImageDigest::History::Mover::repository",
                   map { $_ => $workload->{$_} } qw(timeout settled fresh) });
 
     my %sockets = map { $_ => $hosts{$_}->socket } keys %hosts;

@@ -30,7 +30,7 @@ sub new {
         }
 
         my $span = { digest => $move->{digest}, from => $move->{start},
-                     to => $ever };
+                     to => $ever, index => scalar @$spans };
 
         push @$spans, $span;
         push @{ $self->{of}{ $move->{tag} }{ $move->{digest} } }, $span;

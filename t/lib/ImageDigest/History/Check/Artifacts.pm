@@ -22,7 +22,12 @@ package ImageDigest::History::Check::Artifacts;
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha256_hex);
 use ImageDigest::History::Check::Digests;
+
+# The window of a tag key is by Redis' clock, which faults move by as much.
+
+our ($slowest, $fastest) = (-20, 10);
 
 
 sub check {
@@ -46,6 +51,8 @@ sub _write {
     my $job = $history->job($put);
 
     return unless ($put->{write} // '') eq 'passed';
+
+    _tag_key($history, $put) if $put->{code} == 200 && !$put->{digest};
 
     if ($job->{policy} eq 'pinned' && $put->{reference} eq 'tag') {
         $history->violation('c', 'writes are `pinned`, and one under a tag'
@@ -183,7 +190,8 @@ sub _read {
     }
 
     if (!$get->{digest}) {
-        _tag_key($history, $put, $get);
+        _tag_key($history, $get);
+        _under_tag($history, $put, $get);
         return;
     }
 
@@ -227,7 +235,36 @@ sub _unanswered {
 }
 
 
+# A tag key is that of a window whose length is the TTL.
+
 sub _tag_key {
+    my ($history, $request) = @_;
+
+    my ($zero, $length) = ($history->{run}{unix}, int $request->{ttl});
+    my @keys;
+
+    return unless defined $zero;
+
+    if ($length) {
+        my ($from, $to) = map { int(($zero + $_) / $length) }
+            $request->{start} + $slowest, $request->{end} + $fastest;
+
+        @keys = map { sha256_hex(join '', map { length($_) . ":$_," }
+                    'image-digest-key/1', 'tag', 'default', 'registry',
+                    "$history->{run}{repository}:$request->{tag}", '',
+                    "$length/$_", $request->{artifact}) } $from .. $to;
+    }
+
+    $history->count('tag keys');
+
+    return if grep { $_ eq $request->{key} } @keys;
+
+    $history->violation('b', 'a key without a digest that is not of a window of'
+                             . " the TTL's length", $request);
+}
+
+
+sub _under_tag {
     my ($history, $put, $get) = @_;
 
     $history->count('found under a tag key');

@@ -5,6 +5,9 @@ package ImageDigest::History::Check::Digests;
 # start of the session's first request less its TTL and the end of the first
 # that got a digest.  After an invalidation nothing that began before it is
 # used, so the moment is then after that.
+#
+# And rule 5, which no single response shows: a host whose zone had a digest has
+# no older one later.
 
 use strict;
 use warnings;
@@ -41,6 +44,65 @@ sub check {
     }
 
     _session($history, $sessions{$_}) for sort keys %sessions;
+    _newer_wins($history);
+}
+
+
+# What came out of a zone after what was put into it.  A killed host loses its
+# zone, and a worker that is killed may leave one that is laid out anew.
+
+sub _newer_wins {
+    my ($history) = @_;
+
+    my %newest;
+
+    my @requests = grep {
+        $_->{digest} && $_->{reference} eq 'tag'
+            && !$history->job($_)->{session}
+    } @{ $history->{requests} };
+
+    # each request once as something that ends, and once as one that begins
+
+    my @moments = sort { $a->[0] <=> $b->[0] || $a->[1] cmp $b->[1] }
+                  map { ([$_->{end}, 'end', $_], [$_->{start}, 'start', $_]) }
+                  @requests;
+
+    for my $moment (@moments) {
+        my (undef, $what, $request) = @$moment;
+        my $where = "$request->{host} $request->{tag}";
+        my ($first, $last) = _span($history, $request) or next;
+        my $newest = $newest{$where};
+
+        if ($what eq 'end') {
+            $newest{$where} = { first => $first, request => $request }
+                if !$newest || $first > $newest->{first};
+            next;
+        }
+
+        next if !$newest || $request->{status} ne 'HIT'
+                || $last >= $newest->{first};
+        next if $history->{faults}->during(
+            'emptied', $request->{host}, $newest->{request}{start},
+            $request->{end});
+
+        $history->violation('5', 'an older observation replaced a newer one',
+                            $newest->{request}, $request,
+                            $history->moves_around($request));
+    }
+}
+
+
+# The first and the last of the tag's spans in which it named a digest, as far as
+# a request can tell, by their numbers.
+
+sub _span {
+    my ($history, $request) = @_;
+
+    my @spans = grep { $_->{from} <= $request->{end} }
+                $history->{timeline}->spans_of(@$request{qw(tag digest)})
+        or return;
+
+    return ($spans[0]{index}, $spans[-1]{index});
 }
 
 
