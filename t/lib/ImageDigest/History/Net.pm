@@ -133,17 +133,25 @@ sub inside {
 }
 
 
+sub _outside {
+    my ($self, $network, $state) = @_;
+
+    () = ImageDigest::Util::run(qw(ip link set), "$network-$self->{name}",
+                                $state);
+}
+
+
 sub cut {
     my ($self, $network) = @_;
 
-    () = ImageDigest::Util::run(qw(ip link set), "$network-$self->{name}", 'down');
+    $self->_outside($network, 'down');
 }
 
 
 sub heal {
     my ($self, $network) = @_;
 
-    () = ImageDigest::Util::run(qw(ip link set), "$network-$self->{name}", 'up');
+    $self->_outside($network, 'up');
 }
 
 

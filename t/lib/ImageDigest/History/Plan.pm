@@ -180,8 +180,8 @@ sub faults {
         $fault{dead} = $random->chance(0.5) ? 1 : 0 if $kind eq 'failover';
 
         if ($kind eq 'slow') {
-            $fault{before} = $random->between(0, 1.2);
-            $fault{after} = $random->between(0, 1.2);
+            $fault{$_} = $random->between(@{ $workload->{slow} })
+                for qw(before after);
         }
 
         push @faults, \%fault;

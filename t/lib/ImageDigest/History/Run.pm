@@ -31,6 +31,8 @@ my $door = '10.99.1.1:5000';
 my $redis = '10.99.2.100';
 my @redis = ('10.99.2.21', '10.99.2.22');
 
+my $repository = $ImageDigest::History::Mover::repository;
+
 # a process that is not scheduled for so long says something of the machine
 
 my $beat = 0.02;
@@ -109,7 +111,7 @@ sub run {
     $log->write({ ev => 'run', start => 0, seed => $o{seed},
                   seconds => $o{seconds}, workload => $plan->{name},
                   sessions => $plan->{sessions}, unix => time - $log->now,
-                  repository => "$door/$ImageDigest::History::Mover::repository",
+                  repository => join('/', $door, $repository),
                   map { $_ => $workload->{$_} } qw(timeout settled fresh) });
 
     my %sockets = map { $_ => $hosts{$_}->socket } keys %hosts;

@@ -35,8 +35,9 @@ my %all = (
     late      => 0.2,                   # sessions that begin with a TTL
 
     # how long the registry takes, in the usual case, before it looks and
-    # after it has
+    # after it has; and what the fault `slow` adds to that
     latency   => [0, 0.03],
+    slow      => [0, 1.2],
 
     # the configuration
     timeout   => 1,
@@ -57,9 +58,76 @@ my %all = (
     redis_clocks => [-4, 0, 0, 0, 3],
 );
 
+my %fast = (tags => { map { $_ => [0.4, 1.2] } qw(t0 t1 t2) });
+
 my %others = (
     # nothing goes wrong but that tags move
     calm => { faults => {} },
+
+    # tags move while calls are under way, and are invalidated then
+    slow => {
+        %fast, faults => {}, latency => [0, 0.4], back => 0,
+        ttls => { 0 => 3, '500ms' => 2, '1s' => 2, '5s' => 1 },
+    },
+
+    purges => {
+        tags => { map { $_ => [1.5, 3] } qw(t0 t1 t2) }, faults => {},
+        latency => [0, 0.3], purge => 1, purged => [0, 0.1], back => 0,
+        ttls => { '500ms' => 1, '5s' => 4 },
+    },
+
+    # the hosts' clocks are set, back and forward
+    clocks => {
+        %fast, faults => { clock => 1 }, every => [0.2, 0.5],
+        clocks => [-6, -4, -2, 0, 2], back => 0,
+        ttls => { '1s' => 1, '2s' => 3 },
+    },
+
+    # workers stand still with a call in their hands, for longer than a lease
+    stops => {
+        tags => { map { $_ => [0.8, 2] } qw(t0 t1 t2) },
+        faults => { stop_worker => 3, stop => 1 }, every => [0.4, 1],
+        lasts => { stop_worker => [2.2, 3.5], stop => [2.2, 3.5] },
+        latency => [0.05, 0.3], back => 0,
+        ttls => { 0 => 1, '500ms' => 1, '5s' => 4 },
+    },
+
+    # no registry, again and again: tag keys
+    outages => {
+        %fast, faults => { slow => 1 }, every => [2, 3], slow => [3, 4],
+        lasts => { slow => [1.5, 3] },
+        ttls => { '500ms' => 1, '1s' => 3, '2s' => 3 },
+        fallbacks => { tag => 6, miss => 1, error => 1 },
+        policies => { any => 1 }, classes => { tag => 6, pinned => 1 },
+    },
+
+    # Redis fails over to one whose clock is slow
+    failover => {
+        tags => { map { $_ => [1.5, 3] } map { "t$_" } 0 .. 7 },
+        faults => { failover => 1 }, every => [1.5, 3], jobs => 8,
+        redis_clocks => [-6, -4, -2, 0], back => 0,
+        ttls => { '1s' => 1, '2s' => 3, '5s' => 1 },
+    },
+
+    # Redis comes and goes
+    redis => {
+        faults => { map { $_ => 1 } qw(cut_redis redis_stop redis_kill
+                                       redis_cut failover redis_clock) },
+        every => [0.5, 1.5],
+    },
+
+    # writes under a tag
+    settled => {
+        tags => { map { $_ => [3, 5] } qw(t0 t1 t2) }, faults => {},
+        policies => { settled => 1 }, classes => { tag => 1 }, settled => 2,
+        fresh => 0.5, ttls => { '2s' => 1, '5s' => 3 }, back => 0,
+    },
+
+    sessions => {
+        %fast, classes => { session => 1 }, every => [0.4, 1.5],
+        faults => { kill => 1, kill_worker => 2, stop_worker => 1,
+                    cut_redis => 2, redis_stop => 1, reload => 2, slow => 1 },
+    },
 );
 
 

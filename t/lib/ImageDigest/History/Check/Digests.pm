@@ -92,8 +92,8 @@ sub _newer_wins {
 }
 
 
-# The first and the last of the tag's spans in which it named a digest, as far as
-# a request can tell, by their numbers.
+# The first and the last of the tag's spans in which it named a digest, as far
+# as a request can tell, by their numbers.
 
 sub _span {
     my ($history, $request) = @_;
