@@ -16,6 +16,7 @@ package ImageDigest::History::Checker;
 #     job      job, class, policy, fallback, tag, digest, session
 #     request  n, job, host, method, artifact, reference (tag or pinned), ttl,
 #              code (0: no answer), status, digest, key, error, write, wait;
+#              clock: the host's wall clock;
 #              put: the n of the PUT whose body was received, found: the digest
 #              that the body names
 #     origin   host, tag, method, aborted: as the registry's front door saw it
@@ -89,6 +90,9 @@ sub check {
     $self->count('status ' . ($_->{status} || 'none'))
         for @{ $self->{requests} };
 
+    $self->count('of a host with a wrong clock')
+        for grep { $self->_wrong($_) } @{ $self->{requests} };
+
     $self->_harness;
 
     ImageDigest::History::Check::Digests::check($self);
@@ -114,6 +118,15 @@ sub _harness {
                                     . ' registry\'s', $pull,
                          $self->moves_around($pull));
     }
+}
+
+
+sub _wrong {
+    my ($self, $request) = @_;
+
+    my $clock = $request->{clock} or return 0;
+
+    return abs($clock - $self->{run}{unix} - $request->{end}) > 0.9;
 }
 
 

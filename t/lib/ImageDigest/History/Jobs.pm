@@ -18,8 +18,8 @@ use Mojo::UserAgent;
 use Mojo::Util qw(url_escape);
 use ImageDigest::History::Mover;
 
-my %headers = map { $_ => 'X-Image-' . ucfirst }
-              qw(digest key status error write wait);
+my %headers = (clock => 'X-Clock', map { $_ => 'X-Image-' . ucfirst }
+                                   qw(digest key status error write wait));
 
 
 sub new {

@@ -88,8 +88,8 @@ my %others = (
         tags => { map { $_ => [0.8, 2] } qw(t0 t1 t2) },
         faults => { stop_worker => 3, stop => 1 }, every => [0.4, 1],
         lasts => { stop_worker => [2.2, 3.5], stop => [2.2, 3.5] },
-        latency => [0.05, 0.3], back => 0,
-        ttls => { 0 => 1, '500ms' => 1, '5s' => 4 },
+        latency => [0.1, 0.35], back => 0, jobs => 8,
+        ttls => { '500ms' => 2, '5s' => 5 },
     },
 
     # no registry, again and again: tag keys
