@@ -11,7 +11,7 @@ package ImageDigest::History::Bugs;
 #     }
 #
 # A bug is built in a copy of the tree, where make builds anew what a patch
-# touches.
+# touches; ccache knows the rest, as a header is in all files.
 
 use strict;
 use warnings;
@@ -83,10 +83,14 @@ sub build {
 
     local %ENV = %ENV;
     delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL)};
+    $ENV{CCACHE_DIR} = "$dir/ccache";
+
+    my $ccache = (run(qw(ccache --version)))[0] == 0 ? 'ccache ' : '';
 
     scalar run('make', '--directory', "$dir/tree", 'BUILD=build',
-               'CFLAGS=-O1 -g', map { defined $ENV{$_} ? "$_=$ENV{$_}" : () }
-                                qw(NGINX_SRC SANITIZE CC));
+               "CC=$ccache" . ($ENV{CC} // 'cc'), 'CFLAGS=-O1',
+               map { defined $ENV{$_} ? "$_=$ENV{$_}" : () }
+               qw(NGINX_SRC SANITIZE));
 
     # what nginx has loaded is replaced, not written over
 

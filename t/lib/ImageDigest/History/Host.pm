@@ -80,7 +80,7 @@ image_resolver default {
     zone          1m;
     redis         redis://$o{redis} timeout=500ms;
     registry      $o{registry} insecure;
-    timeout       3s;
+    timeout       $workload->{call}s;
     negative_ttl  1s;
 }
 image_digest_timeout  @{[ $seconds->($workload->{timeout}) ]};

@@ -39,8 +39,10 @@ my %all = (
     latency   => [0, 0.03],
     slow      => [0, 1.2],
 
-    # the configuration
+    # the configuration: how long a client waits, and a call may take; and
+    # `settled=... fresh=...`
     timeout   => 1,
+    call      => 3,
     settled   => 3,
     fresh     => 1,
 
@@ -86,10 +88,10 @@ my %others = (
     # workers stand still with a call in their hands, for longer than a lease
     stops => {
         tags => { map { $_ => [0.8, 2] } qw(t0 t1 t2) },
-        faults => { stop_worker => 3, stop => 1 }, every => [0.4, 1],
-        lasts => { stop_worker => [2.2, 3.5], stop => [2.2, 3.5] },
-        latency => [0.1, 0.35], back => 0, jobs => 8,
-        ttls => { '500ms' => 2, '5s' => 5 },
+        faults => { stop_worker => 1 }, every => [0.3, 0.8],
+        lasts => { stop_worker => [2.4, 3.2] }, call => 10,
+        latency => [0.05, 0.25], back => 0, jobs => 12, pause => [0, 0.3],
+        ttls => { '500ms' => 2, '5s' => 3 },
     },
 
     # no registry, again and again: tag keys
