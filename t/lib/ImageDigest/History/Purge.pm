@@ -11,19 +11,22 @@ use warnings;
 use IO::Select;
 use IO::Socket::INET;
 use Time::HiRes qw(time);
+use ImageDigest::Util qw(slurp top);
 
 my $prefix = '{image-digest:default}:';
 my $timeout = 0.5;
 
-my $script = <<'END';
-return redis.error_reply('not here yet')
-END
+my $retention = 86_400_000;
 
 
 sub new {
     my ($class, $address) = @_;
 
-    return bless { address => $address }, $class;
+    my ($script) = slurp(top() . '/docs/redis.md')
+                   =~ /^invalidate\(\) \{\n +redis-cli EVAL '\n(.*?)' 3 /ms
+        or die "docs/redis.md has no script for an invalidation\n";
+
+    return bless { address => $address, script => $script }, $class;
 }
 
 
@@ -36,7 +39,9 @@ sub send {
                                        Timeout => $timeout)
         or return (0, 'no connection');
 
-    my @command = ('EVAL', $script, 1, $prefix, $reference);
+    my @command = ('EVAL', $self->{script}, 3, "${prefix}invalid:$reference",
+                   "${prefix}invalidated", "${prefix}news", $reference,
+                   $retention);
 
     print $socket '*' . @command . "\r\n",
                   map { '$' . length($_) . "\r\n$_\r\n" } @command;

@@ -187,6 +187,7 @@ sub _purge {
 
     return unless $last;
     return if $faults->during('lossy', undef, $last->{start} - 1, $end);
+    return if $faults->during('clock', undef, @$last{qw(start end)});
     return if $faults->during('redis', $host, $start, $end, $grace);
 
     return $last;
