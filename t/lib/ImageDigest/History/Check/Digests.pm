@@ -226,10 +226,6 @@ sub _session {
 
         if (lost($history, $first, $request)) {
             $history->count('admitted: a session that Redis lost');
-
-            # from now on this is what the session is known by
-
-            ($first, $digest) = ($request, $request->{digest});
             next;
         }
 
