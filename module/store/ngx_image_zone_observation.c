@@ -72,8 +72,11 @@ ngx_image_zone_expire(ngx_image_zone_t *zone, ngx_image_zone_kept_t *kept,
 
     observation = &kept->observation;
 
-    if (image_age(&observation->digest_at, now) >= zone->retention
-        || kept->digest_known <= invalid)
+    /* what has no digest may count something else (an outage's failures) */
+
+    if (observation->digest.algorithm != IMAGE_DIGEST_NONE
+        && (image_age(&observation->digest_at, now) >= zone->retention
+            || kept->digest_known <= invalid))
     {
         ngx_memzero(&observation->digest, sizeof(image_digest_t));
         observation->held = 0;

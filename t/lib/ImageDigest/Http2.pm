@@ -9,6 +9,11 @@ package ImageDigest::Http2;
 #     $client->read($stream);                  # status, body
 #     $client->reset($stream);
 #     $client->settle;                         # all is read and dealt with
+#
+# Several of each worker, by their process ids, of a server that has
+# ImageDigest::Http2::listen(3), which listens on @PORT3@:
+#
+#     my %clients = ImageDigest::Http2->of_workers($nginx->port(3), 2, 5);
 
 use strict;
 use warnings;
@@ -41,6 +46,37 @@ sub new {
     $self->frame(SETTINGS, 0, 0, '');
 
     return $self;
+}
+
+
+sub listen {
+    my ($n) = @_;
+
+    return "listen 127.0.0.1:\@PORT$n\@ http2 reuseport backlog=1024;\n"
+           . "location = /pid { access_log off; return 200 \$pid; }\n";
+}
+
+
+sub of_workers {
+    my ($class, $port, $workers, $each) = @_;
+
+    my (%of, $n);
+
+    while (($n // 0) < $workers * ($each // 1)) {
+        my $client = $class->new($port);
+        my $pid = $client->read($client->request('GET', '/pid'))->{body};
+        my $clients = $of{$pid} //= [];
+
+        if (@$clients < ($each // 1)) {
+            push @$clients, $client;
+            $n++;
+
+        } else {
+            $client->close;
+        }
+    }
+
+    return %of;
 }
 
 

@@ -14,6 +14,12 @@ package ImageDigest::Shared;
 #                                             # the prefix as a third
 #     meanwhile { ... } 'what';     # wait_until, and requests go on being sent
 #
+# For floods by HTTP/2 on @PORT3@, to each worker as many as the test wants:
+#
+#     my $host = host(..., listen => many(), format => '$image_digest_status');
+#     ... '/many/' . $origin->name('app:1') . '/-/x?ttl=0'
+#     many_log($host, 100);         # of so many requests, when all are there
+#
 # Neither Redis nor a request is short of time, where a test does not say so:
 # the machine may be busy.
 
@@ -23,10 +29,11 @@ use warnings;
 use Exporter qw(import);
 use Mojo::IOLoop;
 use ImageDigest::Cache;
-use ImageDigest::Util qw(wait_until tempdir spit slurp run top);
+use ImageDigest::Http2;
+use ImageDigest::Util qw(wait_until lines tempdir spit slurp run top);
 
 our @EXPORT = qw(host resolve meanwhile record wait_for_record poison now
-                 invalidate);
+                 invalidate many many_log);
 
 my $patient = 'image_digest_timeout 20s;';
 
@@ -58,6 +65,31 @@ sub resolve {
     my ($host, $reference, $location, %o) = @_;
 
     return $host->ask($location // 'i', $reference, %o);
+}
+
+
+sub many {
+    return ImageDigest::Http2::listen(3) . <<"END";
+location ~ ^/many/(?<image>.+?)/-/(?<artifact>.+)\$ {
+    access_log \@DIR\@/many.log test;
+    image_digest \$image;
+    image_digest_key \$artifact;
+    image_digest_ttl \$arg_ttl;
+    $patient
+    empty_gif;
+}
+END
+}
+
+
+sub many_log {
+    my ($host, $count) = @_;
+
+    my $file = $host->dir . '/many.log';
+
+    wait_until { $count <= (() = lines($file)) } "$count lines of a log";
+
+    return lines($file);
 }
 
 
