@@ -197,7 +197,7 @@ ngx_image_zone_invalidate(ngx_image_zone_t *zone, ngx_str_t *reference,
 
     e = ngx_image_zone_find(sh, &id);
 
-    if (e && at <= e->tombstone.at) {
+    if (e && at == e->tombstone.at) {
 
         /* another worker has heard of it before */
 
@@ -219,12 +219,16 @@ ngx_image_zone_invalidate(ngx_image_zone_t *zone, ngx_str_t *reference,
         e = ngx_image_zone_take(sh, &id, NGX_IMAGE_ZONE_TOMBSTONES);
         sh->ntombstones++;
 
+        e->tombstone.boot = boot;
+
     } else {
         ngx_image_zone_touch(sh, e);
+        e->tombstone.boot = ngx_max(e->tombstone.boot, boot);
     }
 
+    /* an earlier one may come late, or be right where Redis' clock was not */
+
     e->tombstone.at = at;
-    e->tombstone.boot = boot;
 
 done:
 
@@ -240,7 +244,7 @@ ngx_image_zone_invalidated(ngx_image_zone_t *zone, int64_t at,
 
     ngx_image_zone_lock(zone, &now);
 
-    if (at > zone->sh->invalidated) {
+    if (at != zone->sh->invalidated) {
 
         zone->sh->invalidated = at;
 
