@@ -77,8 +77,8 @@ subtest 'an ACL without the channel' => sub {
         my @said = $host->log(qr/\[(?:warn|error)\]/);
 
         is @said, 1, 'one complaint';
-        like "@said", qr/redis\ tells\ no\ news:\ it\ refused\ SSUBSCRIBE\ 
-                         \(NOPERM\):.*ACL\ rule\ of\ docs\/redis\.md/x,
+        like "@said", qr/redis\ tells\ no\ news:\ it\ refused\ SSUBSCRIBE
+                         \ \(NOPERM\):.*ACL\ rule\ of\ docs\/redis\.md/x,
             '... with what to do';
     }
 
