@@ -22,7 +22,8 @@ PACKAGES_RUN   = $(PACKAGES_BUILD) nginx ca-certificates redis-server \
 	libmojolicious-perl curl
 PACKAGES_FUZZ  = $(PACKAGES_BUILD) clang libclang-rt-dev
 PACKAGES_TEST  = $(PACKAGES_RUN) $(PACKAGES_FUZZ) docker-registry skopeo \
-	ccache libio-socket-ssl-perl openssl docker.io podman tinyproxy jq
+	ccache libio-socket-ssl-perl openssl docker.io podman tinyproxy jq \
+	faketime iproute2 patch
 PACKAGES_LINT  = $(PACKAGES_TEST) cppcheck
 
 install_packages = @t/run/packages
@@ -85,6 +86,7 @@ help:
 	@echo 'make test       all tests (TESTS="t/a.t t/b.t" for some)'
 	@echo 'make unit       the unit tests of module/core'
 	@echo 'make fuzz       the fuzzers (FUZZ_SECONDS=... each)'
+	@echo 'make soak       histories under faults (SECONDS=3600 SEED=...)'
 	@echo 'make lint       style, cppcheck, clang, exported symbols'
 	@echo 'make install    copy the module into nginx (DESTDIR=...)'
 	@echo 'make clean      remove build/'
@@ -145,6 +147,7 @@ packages-run:
 
 -include t/unit/unit.mk
 -include t/fuzz/fuzz.mk
+-include t/history/history.mk
 
 TESTS = -r t $(UNIT_PROGRAMS)
 

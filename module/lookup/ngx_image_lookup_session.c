@@ -34,7 +34,7 @@ static ngx_int_t ngx_image_lookup_session_look(ngx_image_lookup_session_t *s);
 static void ngx_image_lookup_session_looked(ngx_image_waiter_t *inner);
 static ngx_int_t ngx_image_lookup_session_bind(ngx_image_lookup_session_t *s);
 static ngx_int_t ngx_image_lookup_session_keep(ngx_image_lookup_session_t *s,
-    ngx_image_session_t *session, ngx_flag_t evict, ngx_flag_t fresh);
+    ngx_image_session_t *session, ngx_flag_t fresh);
 static ngx_int_t ngx_image_lookup_session_fail(ngx_image_lookup_session_t *s,
     image_reason_e reason, ngx_image_from_e from);
 static void ngx_image_lookup_session_set(ngx_image_lookup_session_t *s,
@@ -147,7 +147,7 @@ ngx_image_lookup_session_handler(ngx_image_shared_session_t *op)
                                            NGX_IMAGE_FROM_NOWHERE);
 
     } else if (op->bound.digest.algorithm != IMAGE_DIGEST_NONE) {
-        rc = ngx_image_lookup_session_keep(s, &op->bound, 1, op->fresh);
+        rc = ngx_image_lookup_session_keep(s, &op->bound, op->fresh);
 
     } else {
         rc = ngx_image_lookup_session_look(s);
@@ -234,7 +234,7 @@ ngx_image_lookup_session_bind(ngx_image_lookup_session_t *s)
     session.at.wall = now.wall - inner->age;
     session.until = now.boot + s->resolver->retention;
 
-    return ngx_image_lookup_session_keep(s, &session, 0, 1);
+    return ngx_image_lookup_session_keep(s, &session, 1);
 }
 
 
@@ -242,7 +242,7 @@ ngx_image_lookup_session_bind(ngx_image_lookup_session_t *s)
 
 static ngx_int_t
 ngx_image_lookup_session_keep(ngx_image_lookup_session_t *s,
-    ngx_image_session_t *session, ngx_flag_t evict, ngx_flag_t fresh)
+    ngx_image_session_t *session, ngx_flag_t fresh)
 {
     int64_t                until;
     ngx_image_resolver_t  *resolver;
@@ -250,9 +250,9 @@ ngx_image_lookup_session_keep(ngx_image_lookup_session_t *s,
     resolver = s->resolver;
     until = session->until;
 
-    if (ngx_image_zone_bind(resolver->zone, &s->id, session, evict)
-        != NGX_OK)
-    {
+    session->shared = ngx_image_lookup_session_is_shared(s);
+
+    if (ngx_image_zone_bind(resolver->zone, &s->id, session) != NGX_OK) {
         if (ngx_time() - resolver->said_sessions
             >= NGX_IMAGE_LOOKUP_SESSION_SAY)
         {

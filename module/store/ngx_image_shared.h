@@ -199,7 +199,8 @@ struct ngx_image_shared_session_s {
     ngx_image_shared_session_pt   handler;
     void                         *data;
 
-    /* what it is to be, where it is none yet; or IMAGE_DIGEST_NONE */
+    /* what it is to be, where by an answer before it is none yet; or
+     * IMAGE_DIGEST_NONE */
     image_digest_t                digest;
     int64_t                       age;         /* of it, microseconds */
 
@@ -214,6 +215,8 @@ struct ngx_image_shared_session_s {
     /* private */
     ngx_image_redis_command_t     command;
     image_moment_t                sent;
+    int64_t                       now;         /* Redis' time, once it was */
+    int64_t                       received;    /* ... asked; boot time */
     ngx_uint_t                    serial;
     unsigned                      whole:1;
 };

@@ -332,8 +332,8 @@ NGX_IMAGE_SHARED_LEASE_LUA                                                   \
 
 /*
  * Rule 13.  KEYS[2]: the session's record.  ARGV: reference, platform, and the
- * digest that it is to be, or empty; its age in microseconds and its MAC.  The
- * first one stays.  Answers
+ * digest that it is to be, or empty; when the origin call began that saw it,
+ * and its MAC.  The first one stays.  Answers
  *     ok, ARGV[1], now, how many milliseconds more, the record's fields
  * or "bound", if it was none yet.
  */
@@ -350,8 +350,7 @@ NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
 "local word = 'ok'\n"                                                        \
 "if ARGV[5] ~= '' and redis.call('PTTL', KEYS[2]) == -2 then\n"              \
 "    word = 'bound'\n"                                                       \
-"    record = { '1', ARGV[3], ARGV[4], ARGV[5],\n"                           \
-"               decimal(now - tonumber(ARGV[6])), ARGV[7] }\n"               \
+"    record = { '1', ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] }\n"        \
 "    for i = 1, ARGV[7] ~= '' and 6 or 5 do\n"                               \
 "        redis.call('HSET', KEYS[2], names[i], record[i])\n"                 \
 "    end\n"                                                                  \

@@ -45,8 +45,9 @@ ngx_image_shared_session_cancel(ngx_image_shared_session_t *s)
 static ngx_int_t
 ngx_image_shared_session_send(ngx_image_shared_session_t *s)
 {
-    u_char                   digest[IMAGE_DIGEST_TEXT], age[NGX_INT64_LEN];
+    u_char                   digest[IMAGE_DIGEST_TEXT], text[NGX_INT64_LEN];
     u_char                   mac[IMAGE_RECORD_MAC];
+    int64_t                  at;
     ngx_str_t                argv[5];
     image_str_t              value;
     ngx_image_shared_key_t   key;
@@ -65,7 +66,13 @@ ngx_image_shared_session_send(ngx_image_shared_session_t *s)
         argv[2].len = image_digest_format(&s->digest, digest);
     }
 
-    ngx_image_shared_decimal(&argv[3], age, s->age);
+    ngx_image_now(&s->sent);
+
+    /* by Redis' clock, as it was when nothing was known; never too late */
+
+    at = ngx_max(s->now + (s->sent.boot - s->received) - s->age, 1);
+
+    ngx_image_shared_decimal(&argv[3], text, at);
 
     argv[4].data = mac;
     argv[4].len = 0;
@@ -76,7 +83,8 @@ ngx_image_shared_session_send(ngx_image_shared_session_t *s)
         value.data = digest;
         value.len = argv[2].len;
 
-        if (image_record_mac(mac, &about, IMAGE_RECORD_SESSION, &value, 0, 0)
+        if (image_record_mac(mac, &about, IMAGE_RECORD_SESSION, &value, at,
+                             at)
             != 0)
         {
             return NGX_DECLINED;
@@ -84,8 +92,6 @@ ngx_image_shared_session_send(ngx_image_shared_session_t *s)
 
         argv[4].len = IMAGE_RECORD_MAC;
     }
-
-    ngx_image_now(&s->sent);
 
     return ngx_image_shared_send(s->conf, &s->command,
                                  NGX_IMAGE_SHARED_SESSION, s->whole,
@@ -131,6 +137,7 @@ ngx_image_shared_session_read(ngx_image_shared_session_t *s,
     int64_t                  now, at, ends;
     const char              *error;
     image_str_t              fields[NGX_IMAGE_SHARED_VALUES];
+    image_moment_t           received;
     ngx_image_session_t     *bound;
     image_record_subject_t   about;
 
@@ -157,6 +164,15 @@ ngx_image_shared_session_read(ngx_image_shared_session_t *s,
         error = "the time";
     }
 
+    /* it was to be the session's, so that there is something else */
+
+    if (error == NULL
+        && s->digest.algorithm != IMAGE_DIGEST_NONE
+        && bound->digest.algorithm == IMAGE_DIGEST_NONE)
+    {
+        error = "digest";
+    }
+
     if (error) {
 
         /* whatever it was, another digest could be another than it was */
@@ -164,6 +180,11 @@ ngx_image_shared_session_read(ngx_image_shared_session_t *s,
         ngx_image_shared_malformed(s->conf, &s->subject->reference, error);
         return NGX_DECLINED;
     }
+
+    ngx_image_now(&received);
+
+    s->now = now;
+    s->received = received.boot;
 
     ends = ngx_min(ends, s->conf->retention / 1000);
 

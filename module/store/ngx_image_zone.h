@@ -39,6 +39,7 @@ typedef struct {
     image_moment_t   at;           /* begin of the call that saw it */
     int64_t          until;        /* boot time in microseconds: then it is
                                       forgotten */
+    ngx_flag_t       shared;       /* Redis has it, too */
 } ngx_image_session_t;
 
 
@@ -147,11 +148,11 @@ ngx_int_t ngx_image_zone_session(ngx_image_zone_t *zone, ngx_image_id_t *id,
     ngx_image_session_t *session);
 
 /*
- * The first one wins: *session becomes what the identity is held to.  evict:
- * the oldest may go, since Redis has it.  NGX_OK, or NGX_DECLINED: no room.
+ * The first one wins: *session becomes what the identity is held to.  NGX_OK,
+ * or NGX_DECLINED: there is no room, and nobody else has it.
  */
 ngx_int_t ngx_image_zone_bind(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    ngx_image_session_t *session, ngx_flag_t evict);
+    ngx_image_session_t *session);
 
 
 /* clocks, ngx_image_zone_clock.c */

@@ -26,7 +26,7 @@ sub import {
         return if $status;
 
         $ENV{IMAGE_DIGEST_ALONE} = 1;
-        exec @command, $^X, (map { "-I$_" } @INC), $0
+        exec @command, $^X, (map { "-I$_" } @INC), $0, @ARGV
             or die "unshare: $!";
     }
 

@@ -154,7 +154,10 @@ sub run {
 
 
 # Start a server: a command, or a sub that is called in the child.  Both
-# outputs go to $log.  It ends with this process, however that ends.
+# outputs go to $log.  It ends with this process, however that ends.  A caller
+# that wants servers elsewhere localises @before, the words before a command.
+
+our @before;
 
 sub spawn {
     my ($log, @command) = @_;
@@ -195,7 +198,7 @@ sub spawn {
         POSIX::_exit(0);
     }
 
-    exec 'setpriv', '--pdeathsig', 'TERM', @command
+    exec 'setpriv', '--pdeathsig', 'TERM', @before, @command
         or POSIX::_exit(127);
 }
 
