@@ -79,10 +79,11 @@ ngx_image_lookup_round(ngx_image_lookup_t *lookup)
     }
 
     if (rc == NGX_BUSY) {
+        ngx_image_lookup_outage_serve(lookup);
 
         if (ngx_queue_empty(&lookup->waiters)) {
 
-            /* a renewal, and another worker is at it */
+            /* a renewal, or a probe, and another worker is at it */
 
             ngx_image_lookup_done(lookup);
             return;

@@ -193,6 +193,10 @@ void ngx_image_lookup_wait(ngx_image_waiter_t *w);
  */
 ngx_int_t ngx_image_lookup_outage(ngx_image_lookup_t *lookup);
 
+/* ... for those who come to wait for a call of whomever: nobody waits for the
+ * probe */
+void ngx_image_lookup_outage_serve(ngx_image_lookup_t *lookup);
+
 /* that is now known better */
 void ngx_image_lookup_outage_learn(ngx_image_lookup_t *lookup);
 
