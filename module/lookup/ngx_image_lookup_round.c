@@ -552,7 +552,7 @@ ngx_image_lookup_fleet_keep(ngx_image_lookup_t *lookup)
     from = NGX_IMAGE_FROM_ZONE;
 
     if (o.digest.algorithm != IMAGE_DIGEST_NONE || o.failure != IMAGE_OK) {
-        flags = ngx_image_lookup_keep(lookup, &o, 1);
+        flags = ngx_image_lookup_keep(lookup, &o, op->sent.boot, 1);
 
         if (flags & (IMAGE_MERGE_DIGEST|IMAGE_MERGE_FAILURE)) {
             from = NGX_IMAGE_FROM_SHARED;

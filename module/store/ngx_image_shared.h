@@ -131,6 +131,7 @@ struct ngx_image_shared_op_s {
      * than it is; NGX_DECLINED: away or a surprise
      */
     ngx_int_t                   rc;
+    image_moment_t              sent;          /* when it was asked */
     int64_t                     now;           /* microseconds, Redis */
     image_observation_t         observation;
     ngx_image_run_t             run;
@@ -141,7 +142,6 @@ struct ngx_image_shared_op_s {
 
     /* private */
     ngx_image_redis_command_t   command;
-    image_moment_t              sent;
     ngx_uint_t                  serial;        /* comes back in the reply */
     unsigned                    whole:1;       /* sent as EVAL */
 };

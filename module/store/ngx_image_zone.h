@@ -84,16 +84,21 @@ ngx_int_t ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
 /*
  * Merges an observation into the zone (image_observation_merge()), and copies
  * the outcome back into *observation.  *old is the digest that was there,
- * where IMAGE_MERGE_MOVED is among the flags returned.
+ * where IMAGE_MERGE_MOVED is among the flags returned.  "known" is when Redis
+ * was asked, which says what is invalid, by the boot-time clock; else
+ * NGX_IMAGE_ZONE_OWN: what a call of this host gives is as old as the call.
  */
+#define NGX_IMAGE_ZONE_OWN  INT64_MIN
+
 ngx_uint_t ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    ngx_str_t *reference, image_observation_t *observation,
+    ngx_str_t *reference, image_observation_t *observation, int64_t known,
     ngx_flag_t from_run, image_digest_t *old);
 
 /*
  * Rule 12: nothing of the reference that began up to a moment by the boot-time
- * clock counts any more on this host; "at" is when it was invalidated by
- * Redis' clock.  Hearing of one twice is hearing of it once.
+ * clock counts any more on this host, unless Redis has told it after that;
+ * "at" is when it was invalidated by Redis' clock.  Hearing of one twice is
+ * hearing of it once.
  */
 void ngx_image_zone_invalidate(ngx_image_zone_t *zone, ngx_str_t *reference,
     int64_t at, int64_t boot);
@@ -101,8 +106,8 @@ void ngx_image_zone_invalidate(ngx_image_zone_t *zone, ngx_str_t *reference,
 /*
  * The last invalidation by Redis' clock that is known to be known here.  In
  * step: all up to that one were heard.  Otherwise, if it is later than what
- * this host has heard of, some were missed, and nothing that began before
- * now counts.
+ * this host has heard of, some were missed, and nothing that began before now
+ * counts until Redis tells it again.
  */
 void ngx_image_zone_invalidated(ngx_image_zone_t *zone, int64_t at,
     ngx_flag_t in_step);

@@ -13,7 +13,7 @@ static int64_t ngx_image_zone_invalid(ngx_image_zone_t *zone,
 static ngx_flag_t ngx_image_zone_prepare(ngx_image_zone_t *zone,
     ngx_str_t *reference, ngx_image_id_t *id);
 static void ngx_image_zone_expire(ngx_image_zone_t *zone,
-    image_observation_t *observation, int64_t invalid, image_moment_t *now);
+    ngx_image_zone_kept_t *kept, int64_t invalid, image_moment_t *now);
 
 
 ngx_int_t
@@ -25,6 +25,7 @@ ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
     ngx_flag_t               buried;
     image_moment_t           now;
     ngx_image_id_t           tombstone;
+    ngx_image_zone_kept_t    kept;
     ngx_image_zone_entry_t  *e;
 
     rc = NGX_DECLINED;
@@ -38,7 +39,7 @@ ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
     if (e) {
         ngx_image_zone_touch(zone->sh, e);
 
-        *observation = e->observation;
+        kept = e->kept;
         rc = NGX_OK;
 
         if (reference) {
@@ -50,7 +51,8 @@ ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
     ngx_image_zone_unlock(zone);
 
     if (rc == NGX_OK) {
-        ngx_image_zone_expire(zone, observation, invalid, &now);
+        ngx_image_zone_expire(zone, &kept, invalid, &now);
+        *observation = kept.observation;
     }
 
     return rc;
@@ -59,18 +61,22 @@ ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
 
 /*
  * What is older than the retention is lost, and a run of it broken; and so is
- * what began before it was invalidated.
+ * what was last known not to be invalid before it was invalidated.
  */
 
 static void
-ngx_image_zone_expire(ngx_image_zone_t *zone,
-    image_observation_t *observation, int64_t invalid, image_moment_t *now)
+ngx_image_zone_expire(ngx_image_zone_t *zone, ngx_image_zone_kept_t *kept,
+    int64_t invalid, image_moment_t *now)
 {
+    image_observation_t  *observation;
+
+    observation = &kept->observation;
+
     /* what has no digest may count something else (an outage's failures) */
 
     if (observation->digest.algorithm != IMAGE_DIGEST_NONE
         && (image_age(&observation->digest_at, now) >= zone->retention
-            || observation->digest_at.boot <= invalid))
+            || kept->digest_known <= invalid))
     {
         ngx_memzero(&observation->digest, sizeof(image_digest_t));
         observation->held = 0;
@@ -80,7 +86,7 @@ ngx_image_zone_expire(ngx_image_zone_t *zone,
 
     if (image_age(&observation->failure_at, now)
         >= ngx_max(zone->retention, observation->failure_for)
-        || observation->failure_at.boot <= invalid)
+        || kept->failure_known <= invalid)
     {
         observation->failure = IMAGE_OK;
     }
@@ -89,7 +95,7 @@ ngx_image_zone_expire(ngx_image_zone_t *zone,
 
 ngx_uint_t
 ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    ngx_str_t *reference, image_observation_t *observation,
+    ngx_str_t *reference, image_observation_t *observation, int64_t known,
     ngx_flag_t from_run, image_digest_t *old)
 {
     int64_t                  invalid;
@@ -97,7 +103,7 @@ ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
     ngx_flag_t               buried;
     image_moment_t           now;
     ngx_image_id_t           tombstone;
-    image_observation_t      merged;
+    ngx_image_zone_kept_t    merged, fresh;
     ngx_image_zone_pool_e    pool;
     ngx_image_zone_entry_t  *e;
 
@@ -112,24 +118,37 @@ ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
     e = ngx_image_zone_find(zone->sh, id);
 
     if (e) {
-        merged = e->observation;
+        merged = e->kept;
         ngx_image_zone_expire(zone, &merged, invalid, &now);
 
     } else {
-        ngx_memzero(&merged, sizeof(image_observation_t));
+        ngx_memzero(&merged, sizeof(ngx_image_zone_kept_t));
     }
 
-    *old = merged.digest;
+    *old = merged.observation.digest;
 
-    ngx_image_zone_expire(zone, observation, invalid, &now);
+    fresh.observation = *observation;
+    fresh.digest_known = ngx_max(observation->digest_at.boot, known);
+    fresh.failure_known = ngx_max(observation->failure_at.boot, known);
 
-    flags = image_observation_merge(&merged, observation, from_run, &now);
+    ngx_image_zone_expire(zone, &fresh, invalid, &now);
+
+    flags = image_observation_merge(&merged.observation, &fresh.observation,
+                                    from_run, &now);
+
+    if (flags & IMAGE_MERGE_DIGEST) {
+        merged.digest_known = fresh.digest_known;
+    }
+
+    if (flags & IMAGE_MERGE_FAILURE) {
+        merged.failure_known = fresh.failure_known;
+    }
 
     if (flags == 0 && e == NULL) {
         goto done;
     }
 
-    pool = (merged.digest.algorithm != IMAGE_DIGEST_NONE)
+    pool = (merged.observation.digest.algorithm != IMAGE_DIGEST_NONE)
            ? NGX_IMAGE_ZONE_DIGESTS : NGX_IMAGE_ZONE_FAILURES;
 
     if (e && e->pool != pool) {
@@ -144,13 +163,13 @@ ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
         e = ngx_image_zone_take(zone->sh, id, pool);
     }
 
-    e->observation = merged;
+    e->kept = merged;
 
 done:
 
     ngx_image_zone_unlock(zone);
 
-    *observation = merged;
+    *observation = merged.observation;
 
     return flags;
 }
@@ -306,13 +325,13 @@ ngx_image_zone_failed(ngx_image_zone_t *zone, ngx_image_id_t *id,
 
     if (e == NULL) {
         e = ngx_image_zone_take(zone->sh, id, NGX_IMAGE_ZONE_FAILURES);
-        ngx_memzero(&e->observation, sizeof(image_observation_t));
+        ngx_memzero(&e->kept, sizeof(ngx_image_zone_kept_t));
 
     } else {
         ngx_image_zone_touch(zone->sh, e);
     }
 
-    o = &e->observation;
+    o = &e->kept.observation;
 
     n = ++o->held;
 
@@ -341,7 +360,7 @@ ngx_image_zone_answered(ngx_image_zone_t *zone, ngx_image_id_t *id)
     n = 0;
 
     if (e) {
-        n = e->observation.held;
+        n = e->kept.observation.held;
         ngx_image_zone_forget(zone->sh, e);
     }
 
@@ -363,16 +382,16 @@ ngx_image_zone_mark(ngx_image_zone_t *zone, ngx_image_id_t *id)
     e = ngx_image_zone_find(zone->sh, id);
 
     fresh = (e == NULL
-             || image_age(&e->observation.failure_at, &now)
+             || image_age(&e->kept.observation.failure_at, &now)
                 >= zone->retention);
 
     if (e == NULL) {
         e = ngx_image_zone_take(zone->sh, id, NGX_IMAGE_ZONE_MARKS);
-        ngx_memzero(&e->observation, sizeof(image_observation_t));
+        ngx_memzero(&e->kept, sizeof(ngx_image_zone_kept_t));
     }
 
     if (fresh) {
-        e->observation.failure_at = now;
+        e->kept.observation.failure_at = now;
     }
 
     ngx_image_zone_unlock(zone);

@@ -24,6 +24,14 @@
 #define NGX_IMAGE_ZONE_VALID  INT64_MIN
 
 
+/* by the boot-time clock: when each slot was last known not to be invalid */
+
+typedef struct {
+    image_observation_t       observation;
+    int64_t                   digest_known;
+    int64_t                   failure_known;
+} ngx_image_zone_kept_t;
+
 typedef struct {
     uint64_t                  owner;
     int64_t                   until;         /* boot time in microseconds */
@@ -45,7 +53,7 @@ typedef struct {
     uint32_t                        pool;
     ngx_image_id_t                  id;
     union {
-        image_observation_t         observation;
+        ngx_image_zone_kept_t       kept;
         ngx_image_session_t         session;
         ngx_image_zone_claim_t      claim;
         ngx_image_zone_tombstone_t  tombstone;
@@ -84,8 +92,8 @@ typedef struct {
     uint32_t                  nentries;
     uint32_t                  nbuckets;      /* a power of two */
     volatile uint32_t         ntombstones;
-    int64_t                   invalid;       /* nothing that began before it
-                                                counts; boot time */
+    int64_t                   invalid;       /* nothing that was last known
+                                                before it counts; boot time */
     int64_t                   invalidated;   /* the last one by Redis' clock
                                                 that this host has heard of */
     uint64_t                  nonce;         /* in the names of bells */

@@ -10,6 +10,8 @@ package ImageDigest::Shared;
 #     ($key, %fields) = wait_for_record($redis, $name);
 #     poison($redis, $key, digest => 'none', ...);    # undef: not that field
 #     now($redis);                            # microseconds of its clock
+#     invalidate($redis, $name);              # as docs/redis.md says, with
+#                                             # the prefix as a third
 #     meanwhile { ... } 'what';     # wait_until, and requests go on being sent
 #
 # For floods by HTTP/2 on @PORT3@, to each worker as many as the test wants:
@@ -28,10 +30,10 @@ use Exporter qw(import);
 use Mojo::IOLoop;
 use ImageDigest::Cache;
 use ImageDigest::Http2;
-use ImageDigest::Util qw(lines wait_until);
+use ImageDigest::Util qw(wait_until lines tempdir spit slurp run top);
 
 our @EXPORT = qw(host resolve meanwhile record wait_for_record poison now
-                 many many_log);
+                 invalidate many many_log);
 
 my $patient = 'image_digest_timeout 20s;';
 
@@ -153,6 +155,40 @@ sub now {
     my ($seconds, $microseconds) = $redis->cli('TIME');
 
     return $seconds * 1_000_000 + $microseconds;
+}
+
+
+# The very script of the docs, that calls a redis-cli of ours.
+
+my $invalidate;
+
+sub invalidate {
+    my ($redis, $reference, $prefix) = @_;
+
+    $invalidate //= do {
+        my $dir = tempdir();
+        my ($script) = slurp(top() . '/docs/redis.md')
+            =~ /^(invalidate\(\) \{\n.*?^\}\n)/ms
+            or die "no script in docs/redis.md\n";
+
+        spit("$dir/invalidate", qq($script\ninvalidate "\$1" "\$2"\n));
+        spit("$dir/redis-cli", <<'END');
+#!/bin/sh
+PATH=${PATH#*:} exec redis-cli -s "$REDIS_SOCKET" "$@"
+END
+        chmod 0755, "$dir/redis-cli";
+        $dir;
+    };
+
+    local $ENV{REDIS_SOCKET} = $redis->socket;
+    local $ENV{PATH} = "$invalidate:$ENV{PATH}";
+
+    my $at = run('sh', "$invalidate/invalidate",
+                 $prefix // '{image-digest:default}:', $reference);
+
+    $at =~ /^"?(\d{16})"?$/ or die "it does not tell when: $at\n";
+
+    return $1;
 }
 
 
