@@ -114,6 +114,9 @@ feed(client_t *client, const uint8_t *data, size_t len)
         }
 
         check(client);
+
+        invariant(image_reply_more(client->reader)
+                  == (client->reader->pos < client->reader->len));
     }
 
     if (rc == 0) {
