@@ -171,10 +171,9 @@ unit: unit-programs
 packages-fuzz:
 	$(install_packages) $(PACKAGES_FUZZ)
 
-$(addprefix build/fuzz/,$(FUZZ_TARGETS)): | packages-fuzz
+$(FUZZ_OBJECTS) $(FUZZ_PROGRAMS): | packages-fuzz
 
-.SILENT: $(UNIT_OBJECTS) $(UNIT_PROGRAMS) \
-	$(addprefix build/fuzz/,$(FUZZ_TARGETS))
+.SILENT: $(UNIT_OBJECTS) $(UNIT_PROGRAMS) $(FUZZ_OBJECTS) $(FUZZ_PROGRAMS)
 
 
 # the rest

@@ -4,23 +4,31 @@
 
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 60
-FUZZ_CFLAGS ?= -std=c99 -D_DEFAULT_SOURCE -g -O1 -fno-omit-frame-pointer \
+FUZZ_CFLAGS ?= -std=c99 -D_DEFAULT_SOURCE -g -O2 -fno-omit-frame-pointer \
 	-Wall -Wextra -Werror -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=all
 FUZZ_LIBS = -ljansson -lhiredis -lcrypto
 
 FUZZ_TARGETS = $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/*.c))
+FUZZ_PROGRAMS = $(addprefix build/fuzz/,$(FUZZ_TARGETS))
+FUZZ_OBJECTS = $(patsubst module/core/%.c,build/fuzz-core/%.o,\
+	$(wildcard module/core/*.c))
 
 .PHONY: fuzz fuzz-build $(addprefix fuzz-,$(FUZZ_TARGETS))
+.SECONDARY: $(FUZZ_OBJECTS)
 
-fuzz-build: $(addprefix build/fuzz/,$(FUZZ_TARGETS))
+fuzz-build: $(FUZZ_PROGRAMS)
 
 fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS))
 
-build/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(wildcard module/core/*.[ch])
+build/fuzz-core/%.o: module/core/%.c $(wildcard module/core/*.h)
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(FUZZ_CFLAGS) -Imodule/core -o $@ $< \
-		$(wildcard module/core/*.c) $(FUZZ_LIBS)
+	$(FUZZ_CC) $(FUZZ_CFLAGS) -c -o $@ $<
+
+build/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(FUZZ_OBJECTS)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_CFLAGS) -Imodule/core -o $@ $< $(FUZZ_OBJECTS) \
+		$(FUZZ_LIBS)
 
 # the corpus grows in build/, the seeds stay as they are
 
