@@ -21,6 +21,7 @@ endif
 PACKAGES_RUN   = $(PACKAGES_BUILD) nginx ca-certificates redis-server \
 	libmojolicious-perl curl
 PACKAGES_FUZZ  = $(PACKAGES_BUILD) clang libclang-rt-dev
+PACKAGES_COVER = $(PACKAGES_FUZZ) llvm
 PACKAGES_TEST  = $(PACKAGES_RUN) $(PACKAGES_FUZZ) docker-registry skopeo \
 	ccache libio-socket-ssl-perl openssl docker.io podman tinyproxy jq \
 	faketime iproute2 patch
@@ -86,6 +87,7 @@ help:
 	@echo 'make test       all tests (TESTS="t/a.t t/b.t" for some)'
 	@echo 'make unit       the unit tests of module/core'
 	@echo 'make fuzz       the fuzzers (FUZZ_SECONDS=... each)'
+	@echo 'make fuzz-coverage  the lines that they reach'
 	@echo 'make soak       histories under faults (SECONDS=3600 SEED=...)'
 	@echo 'make lint       style, cppcheck, clang, exported symbols'
 	@echo 'make install    copy the module into nginx (DESTDIR=...)'
@@ -173,7 +175,14 @@ packages-fuzz:
 
 $(FUZZ_OBJECTS) $(FUZZ_PROGRAMS): | packages-fuzz
 
-.SILENT: $(UNIT_OBJECTS) $(UNIT_PROGRAMS) $(FUZZ_OBJECTS) $(FUZZ_PROGRAMS)
+.PHONY: packages-cover
+packages-cover:
+	$(install_packages) $(PACKAGES_COVER)
+
+$(COVER_OBJECTS) $(COVER_PROGRAMS): | packages-cover
+
+.SILENT: $(UNIT_OBJECTS) $(UNIT_PROGRAMS) $(FUZZ_OBJECTS) $(FUZZ_PROGRAMS) \
+	$(COVER_OBJECTS) $(COVER_PROGRAMS)
 
 
 # the rest

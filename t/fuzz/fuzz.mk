@@ -14,7 +14,7 @@ FUZZ_PROGRAMS = $(addprefix build/fuzz/,$(FUZZ_TARGETS))
 FUZZ_OBJECTS = $(patsubst module/core/%.c,build/fuzz-core/%.o,\
 	$(wildcard module/core/*.c))
 
-.PHONY: fuzz fuzz-build $(addprefix fuzz-,$(FUZZ_TARGETS))
+.PHONY: fuzz fuzz-build fuzz-coverage $(addprefix fuzz-,$(FUZZ_TARGETS))
 .SECONDARY: $(FUZZ_OBJECTS)
 
 fuzz-build: $(FUZZ_PROGRAMS)
@@ -28,6 +28,28 @@ build/fuzz-core/%.o: module/core/%.c $(wildcard module/core/*.h)
 build/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(FUZZ_OBJECTS)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(FUZZ_CFLAGS) -Imodule/core -o $@ $< $(FUZZ_OBJECTS) \
+		$(FUZZ_LIBS)
+
+# the lines that they reach: without sanitizers, which have none of their own
+
+COVER_CFLAGS = -std=c99 -D_DEFAULT_SOURCE -g -O1 -fsanitize=fuzzer \
+	-fprofile-instr-generate -fcoverage-mapping
+COVER_PROGRAMS = $(addprefix build/fuzz-cover/,$(FUZZ_TARGETS))
+COVER_OBJECTS = $(patsubst build/fuzz-core/%,build/fuzz-cover/core/%,\
+	$(FUZZ_OBJECTS))
+
+.SECONDARY: $(COVER_OBJECTS)
+
+fuzz-coverage: $(COVER_PROGRAMS)
+	@t/fuzz/coverage.sh build/fuzz-cover
+
+build/fuzz-cover/core/%.o: module/core/%.c $(wildcard module/core/*.h)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(COVER_CFLAGS) -c -o $@ $<
+
+build/fuzz-cover/%: t/fuzz/%.c t/fuzz/fuzz.h $(COVER_OBJECTS)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(COVER_CFLAGS) -Imodule/core -o $@ $< $(COVER_OBJECTS) \
 		$(FUZZ_LIBS)
 
 # the corpus grows in build/, the seeds stay as they are
