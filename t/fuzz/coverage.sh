@@ -22,6 +22,7 @@ parsers=(
     'platform      platform'
     'pods          pods'
     'pull          pull'
+    'record        record'
     'reference     reference'
     'reply         reply'
     'url           value'
