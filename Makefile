@@ -21,6 +21,7 @@ endif
 PACKAGES_RUN   = $(PACKAGES_BUILD) nginx ca-certificates redis-server \
 	libmojolicious-perl curl
 PACKAGES_FUZZ  = $(PACKAGES_BUILD) clang libclang-rt-dev
+PACKAGES_COVER = $(PACKAGES_FUZZ) llvm
 PACKAGES_MODEL = gcc libc6-dev make spin
 PACKAGES_TEST  = $(PACKAGES_RUN) $(PACKAGES_FUZZ) $(PACKAGES_MODEL) \
 	docker-registry skopeo ccache libio-socket-ssl-perl openssl \
@@ -87,6 +88,7 @@ help:
 	@echo 'make test       all tests (TESTS="t/a.t t/b.t" for some)'
 	@echo 'make unit       the unit tests of module/core'
 	@echo 'make fuzz       the fuzzers (FUZZ_SECONDS=... each)'
+	@echo 'make fuzz-coverage  the lines that they reach'
 	@echo 'make model      the models of the protocol, by spin'
 	@echo 'make soak       histories under faults (SECONDS=3600 SEED=...)'
 	@echo 'make lint       style, cppcheck, clang, exported symbols'
@@ -174,7 +176,13 @@ unit: unit-programs
 packages-fuzz:
 	$(install_packages) $(PACKAGES_FUZZ)
 
-$(addprefix build/fuzz/,$(FUZZ_TARGETS)): | packages-fuzz
+$(FUZZ_OBJECTS) $(FUZZ_PROGRAMS): | packages-fuzz
+
+.PHONY: packages-cover
+packages-cover:
+	$(install_packages) $(PACKAGES_COVER)
+
+$(COVER_OBJECTS) $(COVER_PROGRAMS): | packages-cover
 
 .PHONY: packages-model
 packages-model:
@@ -182,8 +190,8 @@ packages-model:
 
 $(MODEL_TARGETS): | packages-model
 
-.SILENT: $(UNIT_OBJECTS) $(UNIT_PROGRAMS) \
-	$(addprefix build/fuzz/,$(FUZZ_TARGETS))
+.SILENT: $(UNIT_OBJECTS) $(UNIT_PROGRAMS) $(FUZZ_OBJECTS) $(FUZZ_PROGRAMS) \
+	$(COVER_OBJECTS) $(COVER_PROGRAMS)
 
 
 # the rest
