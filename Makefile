@@ -21,9 +21,11 @@ endif
 PACKAGES_RUN   = $(PACKAGES_BUILD) nginx ca-certificates redis-server \
 	libmojolicious-perl curl
 PACKAGES_FUZZ  = $(PACKAGES_BUILD) clang libclang-rt-dev
-PACKAGES_TEST  = $(PACKAGES_RUN) $(PACKAGES_FUZZ) docker-registry skopeo \
-	ccache libio-socket-ssl-perl openssl docker.io podman tinyproxy jq \
-	faketime iproute2 patch
+PACKAGES_COVER = $(PACKAGES_FUZZ) llvm
+PACKAGES_MODEL = gcc libc6-dev make spin
+PACKAGES_TEST  = $(PACKAGES_RUN) $(PACKAGES_FUZZ) $(PACKAGES_MODEL) \
+	docker-registry skopeo ccache libio-socket-ssl-perl openssl \
+	docker.io podman tinyproxy jq faketime iproute2 patch
 PACKAGES_LINT  = $(PACKAGES_TEST) cppcheck
 
 install_packages = @t/run/packages
@@ -86,6 +88,8 @@ help:
 	@echo 'make test       all tests (TESTS="t/a.t t/b.t" for some)'
 	@echo 'make unit       the unit tests of module/core'
 	@echo 'make fuzz       the fuzzers (FUZZ_SECONDS=... each)'
+	@echo 'make fuzz-coverage  the lines that they reach'
+	@echo 'make model      the models of the protocol, by spin'
 	@echo 'make soak       histories under faults (SECONDS=3600 SEED=...)'
 	@echo 'make lint       style, cppcheck, clang, exported symbols'
 	@echo 'make install    copy the module into nginx (DESTDIR=...)'
@@ -148,6 +152,7 @@ packages-run:
 -include t/unit/unit.mk
 -include t/fuzz/fuzz.mk
 -include t/history/history.mk
+-include t/model/model.mk
 
 TESTS = -r t $(UNIT_PROGRAMS)
 
@@ -171,10 +176,22 @@ unit: unit-programs
 packages-fuzz:
 	$(install_packages) $(PACKAGES_FUZZ)
 
-$(addprefix build/fuzz/,$(FUZZ_TARGETS)): | packages-fuzz
+$(FUZZ_OBJECTS) $(FUZZ_PROGRAMS): | packages-fuzz
 
-.SILENT: $(UNIT_OBJECTS) $(UNIT_PROGRAMS) \
-	$(addprefix build/fuzz/,$(FUZZ_TARGETS))
+.PHONY: packages-cover
+packages-cover:
+	$(install_packages) $(PACKAGES_COVER)
+
+$(COVER_OBJECTS) $(COVER_PROGRAMS): | packages-cover
+
+.PHONY: packages-model
+packages-model:
+	$(install_packages) $(PACKAGES_MODEL)
+
+$(MODEL_TARGETS): | packages-model
+
+.SILENT: $(UNIT_OBJECTS) $(UNIT_PROGRAMS) $(FUZZ_OBJECTS) $(FUZZ_PROGRAMS) \
+	$(COVER_OBJECTS) $(COVER_PROGRAMS)
 
 
 # the rest

@@ -22,7 +22,8 @@ my @moves = map { { ev => 'move', tag => 't', digest => $_->[0], ok => 1,
                     start => $_->[1], end => $_->[1] + 0.1 } }
             [$A, 0], [$B, 10], [$C, 20];
 my $run = { ev => 'run', start => 0, seed => 7, seconds => 30, timeout => 1,
-            settled => 4, fresh => 1, unix => 1000, repository => 'r/app' };
+            call => 3, settled => 4, fresh => 1, unix => 1000,
+            repository => 'r/app' };
 my $n = 0;
 
 sub key_of {
@@ -289,8 +290,20 @@ subtest '(c) `settled` admits, and counts' => sub {
     $counts = keeps('the clock of TIME was set forward', $old,
                     fault('redis_clock', 12, 12, ahead => 3),
                     put('o', 12.5, digest => $B));
-    is $counts->{'admitted: settled by a clock that was set forward'}, 1,
-        'counted';
+    is $counts->{'admitted: settled sooner: clock'}, 1, 'counted';
+
+    # a call that began before the move and saw what came of it
+
+    my @call = ({ ev => 'origin', host => 'h1', tag => 't', digest => $B,
+                  method => 'HEAD', start => 10.2, end => 10.3, aborted => 0 },
+                put('o', 12.5, digest => $B));
+
+    breaks('c c', 'a quick call', $old, @call);
+    $counts = keeps('a slow call', $old, @call,
+                    fault('cut_origin', 8, 10.1, host => 'h1'));
+    is $counts->{'admitted: settled sooner: begun'}, 1, 'counted';
+    breaks('c c', 'of a host that was not cut off', $old, @call,
+           fault('cut_origin', 8, 10.1, host => 'h2'));
 
     # there and back: A, B, A
 

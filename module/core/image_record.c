@@ -404,5 +404,6 @@ image_record_is(const image_str_t *field, const image_str_t *text)
 {
     return field->data != NULL
            && field->len == text->len
-           && memcmp(field->data, text->data, text->len) == 0;
+           && (text->len == 0
+               || memcmp(field->data, text->data, text->len) == 0);
 }

@@ -199,6 +199,9 @@ ngx_image_lookup(ngx_image_resolver_t *resolver,
 
     if (lookup->state == NGX_IMAGE_LOOKUP_DELAYED) {
         ngx_image_lookup_round(lookup);
+
+    } else {
+        ngx_image_lookup_outage_serve(lookup);
     }
 
     return NGX_AGAIN;

@@ -57,6 +57,19 @@ ngx_image_lookup_outage(ngx_image_lookup_t *lookup)
 }
 
 
+void
+ngx_image_lookup_outage_serve(ngx_image_lookup_t *lookup)
+{
+    image_observation_t  outage;
+
+    if (ngx_image_lookup_outage_get(lookup->resolver, &lookup->outage_id,
+                                    &outage))
+    {
+        ngx_image_lookup_settle_outage(lookup, &outage);
+    }
+}
+
+
 static ngx_flag_t
 ngx_image_lookup_outage_get(ngx_image_resolver_t *resolver,
     ngx_image_id_t *id, image_observation_t *outage)

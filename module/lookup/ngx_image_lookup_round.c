@@ -24,7 +24,8 @@ static void ngx_image_lookup_look_again(ngx_image_lookup_t *lookup);
 static void ngx_image_lookup_fleet(ngx_image_lookup_t *lookup);
 static void ngx_image_lookup_fleet_handler(ngx_image_shared_op_t *op);
 static ngx_flag_t ngx_image_lookup_fleet_keep(ngx_image_lookup_t *lookup);
-static void ngx_image_lookup_hold(ngx_image_lookup_t *lookup);
+static void ngx_image_lookup_go(ngx_image_lookup_t *lookup);
+static ngx_int_t ngx_image_lookup_hold(ngx_image_lookup_t *lookup);
 
 
 /* what Redis is asked about when it is its time that is wanted */
@@ -49,6 +50,7 @@ ngx_image_lookup_round(ngx_image_lookup_t *lookup)
     subject = &lookup->question.subject;
 
     lookup->doubted = 0;
+    lookup->late = 0;
     left = 0;
 
     /* first the claim, then the look: what its last owner learnt is there */
@@ -77,10 +79,11 @@ ngx_image_lookup_round(ngx_image_lookup_t *lookup)
     }
 
     if (rc == NGX_BUSY) {
+        ngx_image_lookup_outage_serve(lookup);
 
         if (ngx_queue_empty(&lookup->waiters)) {
 
-            /* a renewal, and another worker is at it */
+            /* a renewal, or a probe, and another worker is at it */
 
             ngx_image_lookup_done(lookup);
             return;
@@ -247,7 +250,7 @@ ngx_image_lookup_look_again(ngx_image_lookup_t *lookup)
         return;
     }
 
-    ngx_image_lookup_hold(lookup);
+    (void) ngx_image_lookup_hold(lookup);
     ngx_image_lookup_fleet(lookup);
 }
 
@@ -285,21 +288,21 @@ ngx_image_lookup_timer_handler(ngx_event_t *ev)
         /* fall through */
 
     case NGX_IMAGE_LOOKUP_FLEET:
-        ngx_image_lookup_hold(lookup);
+        (void) ngx_image_lookup_hold(lookup);
         ngx_image_lookup_tick(lookup, NGX_IMAGE_LOOKUP_TICK);
     }
 }
 
 
-/* lost only where this worker was stopped for long: then another one asks, and
- * what comes of this is an old observation */
+/* NGX_BUSY: lost, since this worker was stopped for long, and another one
+ * asks; what comes of a call is then an old observation */
 
-static void
+static ngx_int_t
 ngx_image_lookup_hold(ngx_image_lookup_t *lookup)
 {
     int64_t  left;
 
-    (void) ngx_image_zone_claim(lookup->resolver->zone, &lookup->lease_id,
+    return ngx_image_zone_claim(lookup->resolver->zone, &lookup->lease_id,
                                 lookup->owner, NGX_IMAGE_LOOKUP_LEASE, 0,
                                 &left);
 }
@@ -437,7 +440,7 @@ ngx_image_lookup_fleet_handler(ngx_image_shared_op_t *op)
     }
 
     if (op->rc != NGX_OK) {
-        ngx_image_lookup_call(lookup);
+        ngx_image_lookup_go(lookup);
         return;
     }
 
@@ -451,7 +454,7 @@ ngx_image_lookup_fleet_handler(ngx_image_shared_op_t *op)
     }
 
     if (op->lease == NGX_IMAGE_LEASE_OURS || op->limited_for) {
-        ngx_image_lookup_call(lookup);
+        ngx_image_lookup_go(lookup);
         return;
     }
 
@@ -465,7 +468,7 @@ ngx_image_lookup_fleet_handler(ngx_image_shared_op_t *op)
         /* by Redis it was enough, but we have not believed it */
 
         if (lookup->doubted) {
-            ngx_image_lookup_call(lookup);
+            ngx_image_lookup_go(lookup);
             return;
         }
 
@@ -492,6 +495,36 @@ ngx_image_lookup_fleet_handler(ngx_image_shared_op_t *op)
 
     ngx_image_lookup_wait_for(lookup, NGX_IMAGE_LOOKUP_FLEET_WAIT,
                               ngx_min(op->left + 1, most));
+}
+
+
+/*
+ * The call, if it is still ours to make: this worker may have been stopped
+ * after Redis gave it the lease, and both may be another's by now.
+ */
+
+static void
+ngx_image_lookup_go(ngx_image_lookup_t *lookup)
+{
+    image_moment_t  now;
+
+    if (ngx_image_lookup_hold(lookup) == NGX_BUSY) {
+        ngx_image_lookup_release_fleet(lookup, NULL);
+        ngx_image_lookup_round(lookup);
+        return;
+    }
+
+    ngx_image_now(&now);
+
+    if (lookup->fleet
+        && now.boot - lookup->op.sent.boot > NGX_IMAGE_LOOKUP_LATE
+        && lookup->late++ < NGX_IMAGE_LOOKUP_TRIES)
+    {
+        ngx_image_lookup_fleet(lookup);
+        return;
+    }
+
+    ngx_image_lookup_call(lookup);
 }
 
 
@@ -523,6 +556,10 @@ ngx_image_lookup_fleet_keep(ngx_image_lookup_t *lookup)
 
         if (flags & (IMAGE_MERGE_DIGEST|IMAGE_MERGE_FAILURE)) {
             from = NGX_IMAGE_FROM_SHARED;
+
+            /* it may be enough for those who wait in other workers */
+
+            ngx_image_zone_tell(lookup->resolver->zone, &lookup->lease_id);
         }
 
         if (flags & IMAGE_MERGE_NEW) {

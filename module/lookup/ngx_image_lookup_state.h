@@ -30,7 +30,12 @@
  * look, milliseconds */
 #define NGX_IMAGE_LOOKUP_TICK   500
 
-/* ... and where no news is heard */
+/* an answer of Redis that took longer may speak of a lease that has ended,
+ * microseconds; and how often it is asked again then */
+#define NGX_IMAGE_LOOKUP_LATE   1000000
+#define NGX_IMAGE_LOOKUP_TRIES  2
+
+/* ... and where no news is heard, milliseconds */
 #define NGX_IMAGE_LOOKUP_DEAF   100
 
 
@@ -60,6 +65,7 @@ struct ngx_image_lookup_s {
     image_moment_t             began;          /* of the origin call */
     int64_t                    began_shared;   /* by Redis; 0: not known */
     ngx_image_run_t            run;            /* in Redis, before it */
+    ngx_uint_t                 late;           /* answers of this round */
 
     ngx_image_shared_op_t      op;
     ngx_image_call_t           call;
@@ -186,6 +192,10 @@ void ngx_image_lookup_wait(ngx_image_waiter_t *w);
  * NGX_DONE: all of its waiters were served, and another one finds out.
  */
 ngx_int_t ngx_image_lookup_outage(ngx_image_lookup_t *lookup);
+
+/* ... for those who come to wait for a call of whomever: nobody waits for the
+ * probe */
+void ngx_image_lookup_outage_serve(ngx_image_lookup_t *lookup);
 
 /* that is now known better */
 void ngx_image_lookup_outage_learn(ngx_image_lookup_t *lookup);

@@ -145,6 +145,9 @@ ngx_int_t ngx_image_zone_claim(ngx_image_zone_t *zone, ngx_image_id_t *id,
 void ngx_image_zone_release(ngx_image_zone_t *zone, ngx_image_id_t *id,
     uint64_t owner);
 
+/* those who wait for its release are to look already now */
+void ngx_image_zone_tell(ngx_image_zone_t *zone, ngx_image_id_t *id);
+
 
 /* sessions, ngx_image_zone_session.c */
 

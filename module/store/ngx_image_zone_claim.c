@@ -83,3 +83,27 @@ ngx_image_zone_release(ngx_image_zone_t *zone, ngx_image_id_t *id,
 
     ngx_image_bell_ring(zone->bell, &waiting);
 }
+
+
+void
+ngx_image_zone_tell(ngx_image_zone_t *zone, ngx_image_id_t *id)
+{
+    image_moment_t           now;
+    ngx_image_bells_t        waiting;
+    ngx_image_zone_entry_t  *e;
+
+    ngx_memzero(&waiting, sizeof(ngx_image_bells_t));
+
+    ngx_image_zone_lock(zone, &now);
+
+    e = ngx_image_zone_find(zone->sh, id);
+
+    if (e) {
+        waiting = e->claim.waiting;
+        ngx_memzero(&e->claim.waiting, sizeof(ngx_image_bells_t));
+    }
+
+    ngx_image_zone_unlock(zone);
+
+    ngx_image_bell_ring(zone->bell, &waiting);
+}

@@ -1,10 +1,40 @@
 /*
- * Image references: a valid one is bounded, and what is shown for it means
- * the same again.
+ * Image references, and digests: a valid one is bounded, and what is shown for
+ * it means the same again.
  */
 
 #include "fuzz.h"
 #include "image_reference.h"
+
+
+/* a digest alone, as a header has it; and the one of the text */
+
+static void
+digest(const uint8_t *data, size_t size)
+{
+    u_char          text[IMAGE_DIGEST_TEXT];
+    image_digest_t  read, again;
+
+    if (image_digest_parse(&read, data, size) == 0) {
+        invariant(image_digest_format(&read, text) == size);
+        invariant(memcmp(text, data, size) == 0);
+        invariant(image_digest_equal(&read, &read));
+
+    } else {
+        invariant(read.algorithm == IMAGE_DIGEST_NONE);
+        invariant(image_digest_format(&read, text) == 0);
+        invariant(!image_digest_equal(&read, &read));
+    }
+
+    invariant(image_digest_compute(&read, size % 2 ? IMAGE_DIGEST_SHA256
+                                                   : IMAGE_DIGEST_SHA512,
+                                   data, size)
+              == 0);
+    invariant(image_digest_parse(&again, text,
+                                 image_digest_format(&read, text))
+              == 0);
+    invariant(image_digest_equal(&read, &again));
+}
 
 
 int
@@ -13,8 +43,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t             i, len;
     u_char             text[IMAGE_REFERENCE_TEXT];
     const char        *error;
-    image_digest_t     digest;
+    image_digest_t     pinned;
     image_reference_t  ref, again;
+
+    digest(data, size);
 
     error = image_reference_parse(&ref, data, size);
 
@@ -49,21 +81,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         invariant(memcmp(again.text, ref.text, ref.len) == 0);
         invariant(!image_reference_is_pinned(&again));
 
-        memset(&digest, 0, sizeof(digest));
-        digest.algorithm = IMAGE_DIGEST_SHA512;
-        memset(digest.bytes, 0xab, sizeof(digest.bytes));
+        memset(&pinned, 0, sizeof(pinned));
+        pinned.algorithm = IMAGE_DIGEST_SHA512;
+        memset(pinned.bytes, 0xab, sizeof(pinned.bytes));
 
     } else {
-        digest = ref.digest;
+        pinned = ref.digest;
     }
 
-    len = image_reference_pinned(&ref, &digest, text);
+    len = image_reference_pinned(&ref, &pinned, text);
 
     invariant(len <= IMAGE_REFERENCE_TEXT);
     invariant(image_reference_parse(&again, text, len) == NULL);
     invariant(again.len == ref.len);
     invariant(memcmp(again.text, ref.text, ref.len) == 0);
-    invariant(image_digest_equal(&again.digest, &digest));
+    invariant(image_digest_equal(&again.digest, &pinned));
 
     return 0;
 }

@@ -114,6 +114,9 @@ feed(client_t *client, const uint8_t *data, size_t len)
         }
 
         check(client);
+
+        invariant(image_reply_more(client->reader)
+                  == (client->reader->pos < client->reader->len));
     }
 
     if (rc == 0) {
@@ -123,7 +126,7 @@ feed(client_t *client, const uint8_t *data, size_t len)
         return;
     }
 
-    invariant(rc == -1 && error[0] != '\0' && error[strlen(error) - 1] != '.');
+    invariant(rc == -1 && error[0] != '\0');
     invariant(image_reply_next(client->reader, &error) == -1);
     invariant(error[0] != '\0');
 

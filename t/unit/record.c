@@ -321,7 +321,7 @@ records(void)
 
     /* without a secret a MAC is nobody's */
 
-    set(&subject.secret, "");
+    set(&subject.secret, ABSENT);
     fields_of(fields, good, FIELDS, FIELDS);
 
     same(image_record_read(&record, fields, &subject, &clock), NULL,
@@ -333,6 +333,15 @@ records(void)
 
     same(image_record_read(&record, fields, &subject, &clock), NULL,
          "neither, or a wrong one");
+    number(slots_of(&record), BOTH, "... it is believed");
+
+    /* where none is asked for its text may be NULL, and the field is empty */
+
+    set(&subject.platform, ABSENT);
+    set(&fields[IMAGE_RECORD_PLATFORM], "");
+
+    same(image_record_read(&record, fields, &subject, &clock), NULL,
+         "no platform");
     number(slots_of(&record), BOTH, "... it is believed");
 }
 

@@ -9,8 +9,8 @@ package ImageDigest::History::Checker;
 #
 # Events, by `ev`; start and end are seconds, by the clients' one clock:
 #
-#     run      seed; timeout, settled, fresh: the configuration of all hosts;
-#              unix: what a right clock says at 0; repository of the tags
+#     run      seed; timeout, call, settled, fresh: the configuration of all
+#              hosts; unix: what a right clock says at 0; repository of the tags
 #     move     tag, digest, ok: it was sent at start, made by end
 #     pull     job, tag, digest: what the job found that its tag names
 #     job      job, class, policy, fallback, tag, digest, session

@@ -112,7 +112,8 @@ sub run {
                   seconds => $o{seconds}, workload => $plan->{name},
                   sessions => $plan->{sessions}, unix => time - $log->now,
                   repository => join('/', $door, $repository),
-                  map { $_ => $workload->{$_} } qw(timeout settled fresh) });
+                  map { $_ => $workload->{$_} }
+                      qw(timeout call settled fresh) });
 
     my %sockets = map { $_ => $hosts{$_}->socket } keys %hosts;
     my $output = tempdir();

@@ -108,8 +108,9 @@ my %others = (
     failover => {
         tags => { map { $_ => [2, 3] } map { "t$_" } 0 .. 23 },
         faults => { failover => 1 }, every => [1.5, 2.5],
-        redis_clocks => [-4, -2, 0, 2], back => 0,
+        redis_clocks => [-4, -3, 1, 2], back => 0, purge => 0,
         ttls => { '1s' => 1, '2s' => 2 }, jobs => 14, steps => [1, 3],
+        classes => { tag => 1 },
     },
 
     # Redis comes and goes

@@ -16,6 +16,8 @@ package ImageDigest::History::Check::Artifacts;
 #     lost     a session that Redis lost
 #     clock    settled: Redis' clock, by which TIME is measured, was set
 #              forward, so that TIME is over sooner
+#     begun    settled: a run is counted from the begin of its first call, which
+#              may have been slow, and before the move
 #
 # What a body names is what its job really ran.
 
@@ -28,6 +30,10 @@ use ImageDigest::History::Check::Digests;
 # The window of a tag key is by Redis' clock, which faults move by as much.
 
 our ($slowest, $fastest) = (-20, 10);
+
+# From when a call begins until it comes to the front door.
+
+our $before = 0.25;
 
 
 sub check {
@@ -91,8 +97,10 @@ sub _settled {
 
     return if $first && $first->{from} <= $put->{end} - $settled;
 
-    if ($first && $first->{from} <= $put->{end} - _time($history, $put)) {
-        $history->count('admitted: settled by a clock that was set forward');
+    my $why = $first && _sooner($history, $put, $first->{from});
+
+    if ($why) {
+        $history->count("admitted: settled sooner: $why");
         return;
     }
 
@@ -102,15 +110,48 @@ sub _settled {
 }
 
 
-# The TIME of `settled`, less what Redis' clock was set forward by in it.
+# Why TIME may have been over since a moment that is not that long ago; false if
+# there is no reason.
 
-sub _time {
-    my ($history, $put) = @_;
+sub _sooner {
+    my ($history, $put, $since) = @_;
 
     my $settled = $history->{run}{settled};
+    my $lacks = $since - ($put->{end} - $settled);
+    my $ahead = $history->{faults}->ahead($put->{start} - $settled,
+                                          $put->{end});
+    my ($first) = $history->{timeline}->spans_of(@$put{qw(tag digest)});
+    my $begun = $first->{from} - _begun($history, $put);
 
-    return $settled - $history->{faults}->ahead($put->{start} - $settled,
-                                                $put->{end});
+    return 'clock' if $ahead >= $lacks;
+    return 'begun' if $ahead + $begun >= $lacks;
+    return '';
+}
+
+
+# When the first call that saw a digest may have begun.  The front door knows
+# when it came there, which is much later where a host was cut off.
+
+sub _begun {
+    my ($history, $put) = @_;
+
+    my $timeout = $history->{run}{call} // 0;
+    my $earliest = $put->{end};
+
+    for my $call (grep { $_->{tag} eq $put->{tag}
+                         && ($_->{digest} // '') eq $put->{digest} }
+                  @{ $history->{origin} })
+    {
+        my $from = $call->{end} - $timeout;
+        my @slow = map { $history->{faults}->during(
+                             $_, $call->{host}, $from, $call->{end}, 1) }
+                   qw(origin halted);
+        my $begun = @slow ? $from : $call->{start} - $before;
+
+        $earliest = $begun if $begun < $earliest;
+    }
+
+    return $earliest;
 }
 
 
@@ -147,8 +188,7 @@ sub _admitted {
     my ($first) = $timeline->spans_of(@$put{qw(tag digest)});
 
     return 'unseen' if $first && $first->{from} < $job->{start};
-    return 'clock' if $job->{start} <= $end - _time($history, $put);
-    return '';
+    return $first ? _sooner($history, $put, $job->{start}) : '';
 }
 
 
