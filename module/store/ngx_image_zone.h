@@ -105,7 +105,7 @@ void ngx_image_zone_invalidate(ngx_image_zone_t *zone, ngx_str_t *reference,
 
 /*
  * The last invalidation by Redis' clock that is known to be known here.  In
- * step: all up to that one were heard.  Otherwise, if it is later than what
+ * step: all up to that one were heard.  Otherwise, if it is another one than
  * this host has heard of, some were missed, and nothing that began before now
  * counts until Redis tells it again.
  */
