@@ -74,7 +74,8 @@ my %others = (
 
     purges => {
         tags => { map { $_ => [1.2, 2.2] } map { "t$_" } 0 .. 4 },
-        faults => {}, latency => [0.1, 0.45], purge => 1, purged => [0, 0.1], back => 0,
+        faults => {}, latency => [0.1, 0.45], back => 0,
+        purge => 1, purged => [0, 0.1],
         ttls => { '500ms' => 2, '5s' => 3 }, jobs => 10, pause => [0, 0.3],
     },
 
