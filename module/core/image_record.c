@@ -12,6 +12,8 @@
 #include <openssl/hmac.h>
 
 
+static const char *image_record_read_head(const image_str_t *fields,
+    const image_record_subject_t *subject);
 static const char *image_record_read_digest(image_record_t *record,
     const image_str_t *fields, const image_record_subject_t *subject,
     const image_record_clock_t *clock);
@@ -85,7 +87,7 @@ const char *
 image_record_read(image_record_t *record, const image_str_t *fields,
     const image_record_subject_t *subject, const image_record_clock_t *clock)
 {
-    const char  *digest, *failure;
+    const char  *error, *digest, *failure;
 
     memset(record, 0, sizeof(image_record_t));
 
@@ -93,6 +95,25 @@ image_record_read(image_record_t *record, const image_str_t *fields,
         return NULL;
     }
 
+    error = image_record_read_head(fields, subject);
+
+    if (error) {
+        return error;
+    }
+
+    digest = image_record_read_digest(record, fields, subject, clock);
+    failure = image_record_read_failure(record, fields, subject, clock);
+
+    return digest ? digest : failure;
+}
+
+
+/* of a record and of a session: is it of that form, and about that? */
+
+static const char *
+image_record_read_head(const image_str_t *fields,
+    const image_record_subject_t *subject)
+{
     if (!image_record_is(&fields[IMAGE_RECORD_VERSION],
                          &image_record_version))
     {
@@ -110,10 +131,7 @@ image_record_read(image_record_t *record, const image_str_t *fields,
         return "platform";
     }
 
-    digest = image_record_read_digest(record, fields, subject, clock);
-    failure = image_record_read_failure(record, fields, subject, clock);
-
-    return digest ? digest : failure;
+    return NULL;
 }
 
 
@@ -272,6 +290,7 @@ const char *
 image_record_read_session(image_digest_t *digest, int64_t *at,
     const image_str_t *fields, const image_record_subject_t *subject)
 {
+    const char         *error;
     image_digest_t      parsed;
     const image_str_t  *value;
 
@@ -282,22 +301,10 @@ image_record_read_session(image_digest_t *digest, int64_t *at,
         return NULL;
     }
 
-    if (!image_record_is(&fields[IMAGE_RECORD_SESSION_VERSION],
-                         &image_record_version))
-    {
-        return "version";
-    }
+    error = image_record_read_head(fields, subject);
 
-    if (!image_record_is(&fields[IMAGE_RECORD_SESSION_REFERENCE],
-                         &subject->reference))
-    {
-        return "reference";
-    }
-
-    if (!image_record_is(&fields[IMAGE_RECORD_SESSION_PLATFORM],
-                         &subject->platform))
-    {
-        return "platform";
+    if (error) {
+        return error;
     }
 
     value = &fields[IMAGE_RECORD_SESSION_DIGEST];

@@ -188,9 +188,9 @@ ngx_http_image_digest_foreign(ngx_http_request_t *r,
     }
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "a subrequest names another image, platform, engine or pod "
-                  "than the one that was resolved for this request, and gets "
-                  "no digest: one request is about one image");
+                  "a subrequest names another image, platform, engine, pod or "
+                  "session than the one that was resolved for this request, "
+                  "and gets no digest: one request is about one image");
 
     ngx_http_image_digest_fail(own);
     ngx_http_set_ctx(r, own, ngx_http_image_digest_module);

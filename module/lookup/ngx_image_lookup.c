@@ -21,7 +21,6 @@
 static ngx_image_lookup_t *ngx_image_lookup_create(
     ngx_image_resolver_t *resolver, ngx_image_question_t *question);
 static uint64_t ngx_image_lookup_owner(void);
-static void ngx_image_lookup_token(ngx_image_lookup_t *lookup);
 static void ngx_image_lookup_renew(ngx_image_resolver_t *resolver,
     ngx_image_question_t *question, ngx_image_waiter_t *w,
     image_observation_t *o, image_moment_t *now);
@@ -362,7 +361,6 @@ ngx_image_lookup_create(ngx_image_resolver_t *resolver,
     lookup->timer.cancelable = 1;
 
     lookup->owner = ngx_image_lookup_owner();
-    ngx_image_lookup_token(lookup);
 
     ngx_memcpy(&lookup->node.key, copy->subject.id.hash,
                sizeof(ngx_rbtree_key_t));
@@ -407,20 +405,21 @@ ngx_image_lookup_owner(void)
 }
 
 
-/* who it is for the other hosts, and for people who look at Redis */
+/* "NODE/PID/NUMBER-RANDOM", as people who look at Redis see it */
 
-static void
+void
 ngx_image_lookup_token(ngx_image_lookup_t *lookup)
 {
     u_char                *p;
     ngx_image_resolver_t  *resolver;
 
+    static ngx_uint_t  n;
+
     resolver = lookup->resolver;
 
     p = ngx_snprintf(lookup->token_data, NGX_IMAGE_SHARED_TOKEN,
-                     "%V/%P/%uD-%*s", &resolver->node, ngx_pid,
-                     (uint32_t) lookup->owner, sizeof(resolver->random),
-                     resolver->random);
+                     "%V/%P/%ui-%*s", &resolver->node, ngx_pid, ++n,
+                     sizeof(resolver->random), resolver->random);
 
     lookup->token.data = lookup->token_data;
     lookup->token.len = p - lookup->token_data;

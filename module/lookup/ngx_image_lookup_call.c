@@ -160,6 +160,20 @@ ngx_image_lookup_call_handler(ngx_image_call_t *call)
 
     lookup->renewal = 0;
 
+    if (call->reason == IMAGE_OK
+        && !image_digest_equal(&call->digest, &lookup->observation.digest))
+    {
+        /* nor may anybody else: it is void, or older than what is known */
+
+        if (++lookup->vain == NGX_IMAGE_LOOKUP_VAIN) {
+            ngx_image_lookup_fail(lookup, IMAGE_OVERLOADED);
+            return;
+        }
+
+    } else {
+        lookup->vain = 0;
+    }
+
     ngx_image_lookup_round(lookup);
 }
 

@@ -53,6 +53,10 @@ ngx_image_lookup_round(ngx_image_lookup_t *lookup)
     lookup->late = 0;
     left = 0;
 
+    /* what was sent for another round says nothing of this one's lease */
+
+    ngx_image_lookup_token(lookup);
+
     /* first the claim, then the look: what its last owner learnt is there */
 
     rc = ngx_image_zone_claim(resolver->zone, &lookup->lease_id,
@@ -90,7 +94,8 @@ ngx_image_lookup_round(ngx_image_lookup_t *lookup)
         }
 
         ngx_image_lookup_wait_for(lookup, NGX_IMAGE_LOOKUP_HOST,
-                                  (ngx_msec_t) (left / 1000) + 1);
+                                  ngx_min((ngx_msec_t) (left / 1000) + 1,
+                                          NGX_IMAGE_LOOKUP_TICK));
         return;
     }
 
@@ -330,7 +335,7 @@ ngx_image_lookup_release_fleet(ngx_image_lookup_t *lookup,
         return;
     }
 
-    if (record == NULL) {
+    if (record == NULL || record->began == 0) {
         ngx_memzero(&none, sizeof(ngx_image_shared_record_t));
         record = &none;
     }
@@ -402,6 +407,10 @@ ngx_image_lookup_fleet(ngx_image_lookup_t *lookup)
 
     if (ngx_image_shared_lookup(op) == NGX_OK) {
         lookup->asking = 1;
+
+        /* until an answer says otherwise: without one it may be given */
+
+        lookup->fleet = (op->token.len != 0);
         lookup->state = NGX_IMAGE_LOOKUP_FLEET;
         ngx_image_lookup_tick(lookup, NGX_IMAGE_LOOKUP_TICK);
         return;
@@ -453,7 +462,11 @@ ngx_image_lookup_fleet_handler(ngx_image_shared_op_t *op)
         return;
     }
 
-    if (op->lease == NGX_IMAGE_LEASE_OURS || op->limited_for) {
+    if (op->lease == NGX_IMAGE_LEASE_OURS
+        || (op->limited_for
+            && !(lookup->question.engine->type->flags
+                 & NGX_IMAGE_ENGINE_PULL)))
+    {
         ngx_image_lookup_go(lookup);
         return;
     }
@@ -516,7 +529,7 @@ ngx_image_lookup_go(ngx_image_lookup_t *lookup)
 
     ngx_image_now(&now);
 
-    if (lookup->fleet
+    if (lookup->op.lease == NGX_IMAGE_LEASE_OURS
         && now.boot - lookup->op.sent.boot > NGX_IMAGE_LOOKUP_LATE
         && lookup->late++ < NGX_IMAGE_LOOKUP_TRIES)
     {

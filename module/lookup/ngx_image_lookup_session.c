@@ -13,7 +13,10 @@
 
 
 /* how often it is said that there is no room for sessions, seconds */
-#define NGX_IMAGE_LOOKUP_SESSION_SAY  10
+#define NGX_IMAGE_LOOKUP_SESSION_SAY    10
+
+/* lookups whose digests were invalidated before they could be a session's */
+#define NGX_IMAGE_LOOKUP_SESSION_TRIES  3
 
 
 struct ngx_image_lookup_session_s {
@@ -24,6 +27,7 @@ struct ngx_image_lookup_session_s {
 
     ngx_image_waiter_t           inner;        /* of the lookup as usual */
     ngx_image_shared_session_t   op;
+    ngx_uint_t                   tries;        /* lookups as usual */
     unsigned                     asking:1;     /* op is under way */
 };
 
@@ -165,6 +169,11 @@ ngx_image_lookup_session_look(ngx_image_lookup_session_t *s)
     ngx_int_t              rc;
     ngx_image_waiter_t    *inner;
     ngx_image_question_t   question;
+
+    if (s->tries++ == NGX_IMAGE_LOOKUP_SESSION_TRIES) {
+        return ngx_image_lookup_session_fail(s, IMAGE_SESSION_UNAVAILABLE,
+                                             NGX_IMAGE_FROM_NOWHERE);
+    }
 
     inner = &s->inner;
 

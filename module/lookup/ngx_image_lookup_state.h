@@ -35,6 +35,9 @@
 #define NGX_IMAGE_LOOKUP_LATE   1000000
 #define NGX_IMAGE_LOOKUP_TRIES  2
 
+/* calls whose digests were invalidated under way, one after the other */
+#define NGX_IMAGE_LOOKUP_VAIN   3
+
 /* ... and where no news is heard, milliseconds */
 #define NGX_IMAGE_LOOKUP_DEAF   100
 
@@ -66,6 +69,8 @@ struct ngx_image_lookup_s {
     int64_t                    began_shared;   /* by Redis; 0: not known */
     ngx_image_run_t            run;            /* in Redis, before it */
     ngx_uint_t                 late;           /* answers of this round */
+    ngx_uint_t                 vain;           /* calls that gave nothing that
+                                                  may be used, in a row */
 
     ngx_image_shared_op_t      op;
     ngx_image_call_t           call;
@@ -105,6 +110,9 @@ ngx_int_t ngx_image_lookup_derive(ngx_image_id_t *id, const char *kind,
 
 /* all lookups of this worker: their waiters have no digest */
 void ngx_image_lookup_abandon(ngx_image_resolver_t *resolver);
+
+/* who it is for the other hosts, until the next one */
+void ngx_image_lookup_token(ngx_image_lookup_t *lookup);
 
 /* the end: what it holds is released, and nobody waits for it */
 void ngx_image_lookup_done(ngx_image_lookup_t *lookup);

@@ -199,8 +199,10 @@ ngx_image_bell_handler(ngx_event_t *rev)
 
     if (c->close) {
 
-        ngx_image_bell_destroy(bell);
+        /* it may still ring others */
+
         bell->handler(bell->data, 1);
+        ngx_image_bell_destroy(bell);
         return;
     }
 

@@ -190,6 +190,10 @@ ngx_image_redis_destroy(ngx_image_redis_t *redis)
     ngx_queue_t             *q;
     ngx_image_redis_slot_t  *slot;
 
+    /* such as the ends of leases, which others wait for */
+
+    ngx_image_redis_flush_handler(&redis->flush);
+
     ngx_image_redis_close(redis);
 
     /* nobody is called any more, and nobody may point here */

@@ -111,7 +111,7 @@ struct ngx_image_redis_s {
     ngx_uint_t                  step;
 
     redisReader                *reader;
-    image_reply_t     reply;
+    image_reply_t               reply;
 
     /* of a subscription; else empty */
     ngx_str_t                   channel;

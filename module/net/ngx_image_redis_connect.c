@@ -495,7 +495,7 @@ ngx_image_redis_greet_with(ngx_image_redis_t *redis, const char *name,
 ngx_int_t
 ngx_image_redis_greeted(ngx_image_redis_t *redis)
 {
-    const char               *step;
+    const char           *step;
     image_reply_value_t  *value;
 
     value = &redis->reply.values[0];
@@ -543,7 +543,6 @@ ngx_image_redis_greeted(ngx_image_redis_t *redis)
     redis->hopeful = 1;
 
     if (redis->channel.len) {
-        redis->backoff = 0;
         redis->pinged = 0;
         redis->said = 0;
         redis->refused = 0;
@@ -730,6 +729,12 @@ ngx_image_redis_failed(ngx_image_redis_t *redis, ngx_err_t err,
         /* the connection that takes the commands says so */
 
         quiet = 1;
+
+        if (redis->state == NGX_IMAGE_REDIS_READY
+            && ngx_current_msec - redis->since > NGX_IMAGE_REDIS_BACKOFF_MAX)
+        {
+            redis->backoff = 0;
+        }
 
     } else if (redis->state == NGX_IMAGE_REDIS_READY) {
 

@@ -226,7 +226,7 @@ ngx_image_redis_deliver(ngx_image_redis_t *redis)
     ngx_flag_t                  readonly;
     ngx_queue_t                *q;
     ngx_image_redis_slot_t     *slot;
-    image_reply_value_t    *value;
+    image_reply_value_t        *value;
     ngx_image_redis_command_t  *cmd;
 
     if (redis->state == NGX_IMAGE_REDIS_GREETING) {

@@ -217,6 +217,7 @@ struct ngx_image_shared_session_s {
     image_moment_t                sent;
     int64_t                       now;         /* Redis' time, once it was */
     int64_t                       received;    /* ... asked; boot time */
+    int64_t                       at;          /* of the digest, by Redis */
     ngx_uint_t                    serial;
     unsigned                      whole:1;
 };

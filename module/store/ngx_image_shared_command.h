@@ -23,8 +23,6 @@
 #define NGX_IMAGE_SHARED_WRITE   2
 #define NGX_IMAGE_SHARED_NEWS    4
 
-#define NGX_IMAGE_SHARED_KEYS    5         /* of a command, at most */
-
 
 /* each is another script of ngx_image_shared_scripts.h */
 

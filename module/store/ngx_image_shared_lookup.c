@@ -165,6 +165,10 @@ ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
         return NGX_DECLINED;
     }
 
+    /* one in the future is of a clock that was wrong: all is void by now */
+
+    clock.invalid = ngx_min(clock.invalid, clock.now);
+
     op->now = clock.now;
     op->left = ngx_min(left, NGX_IMAGE_SHARED_LEASE);
 

@@ -331,10 +331,12 @@ NGX_IMAGE_SHARED_LEASE_LUA                                                   \
 
 
 /*
- * Rule 13.  KEYS[2]: the session's record.  ARGV: reference, platform, and the
- * digest that it is to be, or empty; when the origin call began that saw it,
- * and its MAC.  The first one stays.  Answers
- *     ok, ARGV[1], now, how many milliseconds more, the record's fields
+ * Rule 13.  KEYS[2]: the session's record, KEYS[3]: when the reference was
+ * invalidated, which counts until there is a record.  ARGV: reference,
+ * platform, and the digest that it is to be, or empty; when the origin call
+ * began that saw it, and its MAC.  The first one stays.  Answers
+ *     ok, ARGV[1], now, how many milliseconds more, invalid, the record's
+ *     fields
  * or "bound", if it was none yet.
  */
 
@@ -347,8 +349,10 @@ NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
 "    return record\n"                                                        \
 "end\n"                                                                      \
 "\n"                                                                         \
-"local word = 'ok'\n"                                                        \
-"if ARGV[5] ~= '' and redis.call('PTTL', KEYS[2]) == -2 then\n"              \
+"local word, invalid = 'ok', invalidated(KEYS[3])\n"                         \
+"if ARGV[5] ~= '' and tonumber(ARGV[6]) > invalid\n"                         \
+"    and redis.call('PTTL', KEYS[2]) == -2\n"                                \
+"then\n"                                                                     \
 "    word = 'bound'\n"                                                       \
 "    record = { '1', ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] }\n"        \
 "    for i = 1, ARGV[7] ~= '' and 6 or 5 do\n"                               \
@@ -358,8 +362,8 @@ NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
 "end\n"                                                                      \
 "\n"                                                                         \
 "local reply = answer(word, decimal(math.max(\n"                             \
-"    redis.call('PTTL', KEYS[2]), 0)))\n"                                    \
-"for i = 1, 6 do reply[4 + i] = record[i] or false end\n"                    \
+"    redis.call('PTTL', KEYS[2]), 0)), decimal(invalid))\n"                  \
+"for i = 1, 6 do reply[5 + i] = record[i] or false end\n"                    \
 "return reply\n"
 
 

@@ -9,6 +9,7 @@
 
 enum {
     NGX_IMAGE_SHARED_ENDS = NGX_IMAGE_SHARED_MORE,
+    NGX_IMAGE_SHARED_INVALID,
     NGX_IMAGE_SHARED_BOUND,
     NGX_IMAGE_SHARED_VALUES = NGX_IMAGE_SHARED_BOUND
                               + IMAGE_RECORD_SESSION_FIELDS
@@ -47,15 +48,18 @@ ngx_image_shared_session_send(ngx_image_shared_session_t *s)
 {
     u_char                   digest[IMAGE_DIGEST_TEXT], text[NGX_INT64_LEN];
     u_char                   mac[IMAGE_RECORD_MAC];
-    int64_t                  at;
     ngx_str_t                argv[5];
     image_str_t              value;
-    ngx_image_shared_key_t   key;
+    ngx_image_shared_key_t   keys[2];
     image_record_subject_t   about;
 
-    key.kind = "session:";
-    key.name = &s->session;
-    key.id = &s->subject->id;
+    keys[0].kind = "session:";
+    keys[0].name = &s->session;
+    keys[0].id = &s->subject->id;
+
+    keys[1].kind = "invalid:";
+    keys[1].name = &s->subject->reference;
+    keys[1].id = NULL;
 
     argv[0] = s->subject->reference;
     argv[1] = s->subject->platform;
@@ -70,9 +74,9 @@ ngx_image_shared_session_send(ngx_image_shared_session_t *s)
 
     /* by Redis' clock, as it was when nothing was known; never too late */
 
-    at = ngx_max(s->now + (s->sent.boot - s->received) - s->age, 1);
+    s->at = ngx_max(s->now + (s->sent.boot - s->received) - s->age, 1);
 
-    ngx_image_shared_decimal(&argv[3], text, at);
+    ngx_image_shared_decimal(&argv[3], text, s->at);
 
     argv[4].data = mac;
     argv[4].len = 0;
@@ -83,8 +87,8 @@ ngx_image_shared_session_send(ngx_image_shared_session_t *s)
         value.data = digest;
         value.len = argv[2].len;
 
-        if (image_record_mac(mac, &about, IMAGE_RECORD_SESSION, &value, at,
-                             at)
+        if (image_record_mac(mac, &about, IMAGE_RECORD_SESSION, &value,
+                             s->at, s->at)
             != 0)
         {
             return NGX_DECLINED;
@@ -95,7 +99,7 @@ ngx_image_shared_session_send(ngx_image_shared_session_t *s)
 
     return ngx_image_shared_send(s->conf, &s->command,
                                  NGX_IMAGE_SHARED_SESSION, s->whole,
-                                 &s->serial, 1, &key, 5, argv);
+                                 &s->serial, 2, keys, 5, argv);
 }
 
 
@@ -134,7 +138,7 @@ static ngx_int_t
 ngx_image_shared_session_read(ngx_image_shared_session_t *s,
     image_reply_t *reply)
 {
-    int64_t                  now, at, ends;
+    int64_t                  now, at, ends, invalid;
     const char              *error;
     image_str_t              fields[NGX_IMAGE_SHARED_VALUES];
     image_moment_t           received;
@@ -150,25 +154,29 @@ ngx_image_shared_session_read(ngx_image_shared_session_t *s,
 
     now = image_record_number(&fields[NGX_IMAGE_SHARED_NOW]);
     ends = image_record_number(&fields[NGX_IMAGE_SHARED_ENDS]);
+    invalid = image_record_number(&fields[NGX_IMAGE_SHARED_INVALID]);
 
     ngx_image_shared_session_about(s, &about);
 
     bound = &s->bound;
-    s->fresh = (fields[NGX_IMAGE_SHARED_WORD].data[0] == 'b');
+    s->fresh = (s->digest.algorithm != IMAGE_DIGEST_NONE
+                && fields[NGX_IMAGE_SHARED_WORD].data[0] == 'b');
 
     error = image_record_read_session(&bound->digest, &at,
                                       &fields[NGX_IMAGE_SHARED_BOUND],
                                       &about);
 
-    if (error == NULL && (now <= 0 || ends < 0)) {
+    if (error == NULL && (now <= 0 || ends < 0 || invalid < 0)) {
         error = "the time";
     }
 
-    /* it was to be the session's, so that there is something else */
+    /* it was to be the session's, so that there is something else, unless it
+     * was invalidated meanwhile */
 
     if (error == NULL
         && s->digest.algorithm != IMAGE_DIGEST_NONE
-        && bound->digest.algorithm == IMAGE_DIGEST_NONE)
+        && bound->digest.algorithm == IMAGE_DIGEST_NONE
+        && s->at > invalid)
     {
         error = "digest";
     }
@@ -185,6 +193,12 @@ ngx_image_shared_session_read(ngx_image_shared_session_t *s,
 
     s->now = now;
     s->received = received.boot;
+
+    if (invalid) {
+        ngx_image_zone_invalidate(s->conf->zone, &s->subject->reference,
+                                  invalid,
+                                  received.boot - (now - invalid));
+    }
 
     ends = ngx_min(ends, s->conf->retention / 1000);
 

@@ -109,6 +109,10 @@ ngx_image_shared_begin(ngx_image_shared_conf_t *conf,
     task->subject = *subject;
     task->token = *token;
 
+    /* sent again it would come after the end that it puts off */
+
+    task->whole = (script == NGX_IMAGE_SHARED_RENEW);
+
     if (record) {
         task->record = *record;
     }

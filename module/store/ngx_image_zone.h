@@ -167,8 +167,8 @@ ngx_int_t ngx_image_zone_bind(ngx_image_zone_t *zone, ngx_image_id_t *id,
 
 /*
  * The clock of the tag key's window, in microseconds of Unix time.  Redis'
- * time is given at each answer, with the boot-time moments between which the
- * server read it.
+ * time is given at each answer of a lookup, with the boot-time moments between
+ * which the server read it.
  */
 void ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t now,
     int64_t sent, int64_t received);

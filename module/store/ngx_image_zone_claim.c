@@ -35,7 +35,7 @@ ngx_image_zone_claim(ngx_image_zone_t *zone, ngx_image_id_t *id,
 
     } else {
 
-        /* nobody's claim is taken away: the oldest is the first to end */
+        /* nobody's claim is taken away; the oldest is likely to have ended */
 
         oldest = ngx_image_zone_oldest(zone->sh, NGX_IMAGE_ZONE_CLAIMS);
 

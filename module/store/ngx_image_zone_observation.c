@@ -9,8 +9,8 @@
 static ngx_int_t ngx_image_zone_tombstone_id(ngx_str_t *reference,
     ngx_image_id_t *id);
 static int64_t ngx_image_zone_invalid(ngx_image_zone_t *zone,
-    ngx_image_id_t *reference, image_moment_t *now);
-static ngx_flag_t ngx_image_zone_prepare(ngx_image_zone_t *zone,
+    ngx_int_t prepared, ngx_image_id_t *id, image_moment_t *now);
+static ngx_int_t ngx_image_zone_prepare(ngx_image_zone_t *zone,
     ngx_str_t *reference, ngx_image_id_t *id);
 static void ngx_image_zone_expire(ngx_image_zone_t *zone,
     ngx_image_zone_kept_t *kept, int64_t invalid, image_moment_t *now);
@@ -22,7 +22,7 @@ ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
 {
     int64_t                  invalid;
     ngx_int_t                rc;
-    ngx_flag_t               buried;
+    ngx_int_t                buried;
     image_moment_t           now;
     ngx_image_id_t           tombstone;
     ngx_image_zone_kept_t    kept;
@@ -43,8 +43,7 @@ ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
         rc = NGX_OK;
 
         if (reference) {
-            invalid = ngx_image_zone_invalid(zone, buried ? &tombstone : NULL,
-                                             &now);
+            invalid = ngx_image_zone_invalid(zone, buried, &tombstone, &now);
         }
     }
 
@@ -100,7 +99,7 @@ ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
 {
     int64_t                  invalid;
     ngx_uint_t               flags;
-    ngx_flag_t               buried;
+    ngx_int_t                buried;
     image_moment_t           now;
     ngx_image_id_t           tombstone;
     ngx_image_zone_kept_t    merged, fresh;
@@ -112,7 +111,7 @@ ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
     ngx_image_zone_lock(zone, &now);
 
     invalid = reference
-              ? ngx_image_zone_invalid(zone, buried ? &tombstone : NULL, &now)
+              ? ngx_image_zone_invalid(zone, buried, &tombstone, &now)
               : NGX_IMAGE_ZONE_VALID;
 
     e = ngx_image_zone_find(zone->sh, id);
@@ -197,6 +196,8 @@ ngx_image_zone_invalidate(ngx_image_zone_t *zone, ngx_str_t *reference,
 
     e = ngx_image_zone_find(sh, &id);
 
+    /* a later one can have an earlier time: clocks are set right */
+
     if (e && at == e->tombstone.at) {
 
         /* another worker has heard of it before */
@@ -217,18 +218,17 @@ ngx_image_zone_invalidate(ngx_image_zone_t *zone, ngx_str_t *reference,
         }
 
         e = ngx_image_zone_take(sh, &id, NGX_IMAGE_ZONE_TOMBSTONES);
+        e->tombstone.boot = NGX_IMAGE_ZONE_VALID;
         sh->ntombstones++;
-
-        e->tombstone.boot = boot;
 
     } else {
         ngx_image_zone_touch(sh, e);
-        e->tombstone.boot = ngx_max(e->tombstone.boot, boot);
     }
 
-    /* an earlier one may come late, or be right where Redis' clock was not */
+    /* nothing is invalid that has not begun yet */
 
     e->tombstone.at = at;
+    e->tombstone.boot = ngx_max(e->tombstone.boot, ngx_min(boot, now.boot));
 
 done:
 
@@ -245,7 +245,6 @@ ngx_image_zone_invalidated(ngx_image_zone_t *zone, int64_t at,
     ngx_image_zone_lock(zone, &now);
 
     if (at != zone->sh->invalidated) {
-
         zone->sh->invalidated = at;
 
         if (!in_step) {
@@ -274,27 +273,31 @@ ngx_image_zone_tombstone_id(ngx_str_t *reference, ngx_image_id_t *id)
 
 /* hashing is not for the critical section; most often there is no tombstone */
 
-static ngx_flag_t
+static ngx_int_t
 ngx_image_zone_prepare(ngx_image_zone_t *zone, ngx_str_t *reference,
     ngx_image_id_t *id)
 {
-    return reference && zone->sh->ntombstones
-           && ngx_image_zone_tombstone_id(reference, id) == NGX_OK;
+    return (reference && zone->sh->ntombstones)
+           ? ngx_image_zone_tombstone_id(reference, id) : NGX_DECLINED;
 }
 
 
 /* since when observations of a reference count: later than this */
 
 static int64_t
-ngx_image_zone_invalid(ngx_image_zone_t *zone, ngx_image_id_t *reference,
-    image_moment_t *now)
+ngx_image_zone_invalid(ngx_image_zone_t *zone, ngx_int_t prepared,
+    ngx_image_id_t *id, image_moment_t *now)
 {
     ngx_image_zone_sh_t     *sh;
     ngx_image_zone_entry_t  *e;
 
     sh = zone->sh;
 
-    e = reference ? ngx_image_zone_find(sh, reference) : NULL;
+    if (prepared == NGX_ERROR) {
+        return now->boot;
+    }
+
+    e = (prepared == NGX_OK) ? ngx_image_zone_find(sh, id) : NULL;
 
     if (e == NULL) {
         return sh->invalid;

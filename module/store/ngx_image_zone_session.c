@@ -1,7 +1,7 @@
 /*
  * Sessions on this host (rule 13).  Their time is the boot-time clock's alone:
  * a wall clock that jumps must not give a session another digest.  The pool
- * is in the order in which they end.
+ * is in the order in which they became known here.
  */
 
 #include <ngx_image_zone_sh.h>

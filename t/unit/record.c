@@ -467,12 +467,12 @@ sessions(void)
         const char  *value;
         const char  *error;
     } wrong[] = {
-        { IMAGE_RECORD_SESSION_VERSION, ABSENT, "version" },
-        { IMAGE_RECORD_SESSION_VERSION, "2", "version" },
-        { IMAGE_RECORD_SESSION_REFERENCE, ABSENT, "reference" },
-        { IMAGE_RECORD_SESSION_REFERENCE, "docker.io", "reference" },
-        { IMAGE_RECORD_SESSION_PLATFORM, ABSENT, "platform" },
-        { IMAGE_RECORD_SESSION_PLATFORM, "", "platform" },
+        { IMAGE_RECORD_VERSION, ABSENT, "version" },
+        { IMAGE_RECORD_VERSION, "2", "version" },
+        { IMAGE_RECORD_REFERENCE, ABSENT, "reference" },
+        { IMAGE_RECORD_REFERENCE, "docker.io", "reference" },
+        { IMAGE_RECORD_PLATFORM, ABSENT, "platform" },
+        { IMAGE_RECORD_PLATFORM, "", "platform" },
         { IMAGE_RECORD_SESSION_DIGEST, ABSENT, "digest" },
         { IMAGE_RECORD_SESSION_DIGEST, "", "digest" },
         { IMAGE_RECORD_SESSION_DIGEST, HEX64, "digest" },

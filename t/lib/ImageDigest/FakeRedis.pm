@@ -149,9 +149,9 @@ sub script {
     my $nkeys = $command->[2];
     my $argc = @$command - 3 - $nkeys;
 
+    return 'session' if $nkeys == 3 && $argc == 7;
     return { 3 => 'limit', 4 => 'store', 5 => 'lookup' }->{$nkeys}
-           // { 2 => 'invalidated', 4 => 'renew', 5 => 'release',
-                7 => 'session' }->{$argc};
+           // { 2 => 'invalidated', 4 => 'renew', 5 => 'release' }->{$argc};
 }
 
 
@@ -167,7 +167,8 @@ sub miss {
     my $script = script($command);
 
     return bulk('ok', $serial, $now, 0) if $script eq 'invalidated';
-    return bulk('ok', $serial, $now, 0, (undef) x 6) if $script eq 'session';
+    return bulk('ok', $serial, $now, 0, 0, (undef) x 6)
+        if $script eq 'session';
     return bulk('stored', $serial, $now) if $script ne 'lookup';
 
     my $lease = @values ? 'none' : 'ours';

@@ -16,6 +16,7 @@ package ImageDigest::History::Disturbances;
 #                 set forward
 #     slow        the origin
 #     stall       the machine itself stood still
+#     lag         the clients and the store did, as the machine is busy
 
 use strict;
 use warnings;
@@ -32,7 +33,7 @@ my %kinds = (
     halted => [qw(kill kill_worker stop stop_worker stall)],
     gone   => [qw(kill kill_worker reload)],
     emptied => [qw(kill kill_worker)],
-    late   => [qw(stop stop_worker stall)],
+    late   => [qw(stop stop_worker stall lag)],
     origin => [qw(cut_origin)],
     clock  => [qw(redis_clock failover)],
 );
@@ -86,13 +87,20 @@ sub ahead {
 sub halted {
     my ($self, $host, $from, $to) = @_;
 
-    my $sum = 0;
+    my ($sum, $at) = (0, $from);
 
-    for my $fault ($self->during('late', $host, $from, $to)) {
-        my $start = $fault->{start} > $from ? $fault->{start} : $from;
+    # what two of them cover counts once
+
+    for my $fault (sort { $a->{start} <=> $b->{start} }
+                   $self->during('late', $host, $from, $to))
+    {
+        my $start = $fault->{start} > $at ? $fault->{start} : $at;
         my $end = $fault->{end} < $to ? $fault->{end} : $to;
 
+        next if $end <= $start;
+
         $sum += $end - $start;
+        $at = $end;
     }
 
     return $sum;

@@ -6,7 +6,7 @@ package ImageDigest::History::Jobs;
 #
 #     ImageDigest::History::Jobs->new(
 #         plan => $plan, log => $log, registry => $registry,
-#         host => '10.99.1.1:5000',             # in references
+#         store => $store, host => '10.99.1.1:5000',    # in references
 #         sockets => { h1 => '/path', ... })->run;
 
 use strict;
@@ -31,7 +31,7 @@ sub new {
         $_ => Mojo::UserAgent->new(max_connections => 64, request_timeout => 20,
                                    connect_timeout => 20,
                                    inactivity_timeout => 60)
-    } 'registry', keys %{ $o{sockets} };
+    } 'registry', 'store', keys %{ $o{sockets} };
 
     return bless { %o, ua => \%ua, n => 0, running => 0 }, $class;
 }
@@ -55,9 +55,33 @@ sub run {
     };
 
     $begin->();
+    Mojo::IOLoop->recurring(0.1 => sub { $self->_probe });
     $self->_at($self->{plan}{seconds}, sub { $self->{over} = 1 });
 
     Mojo::IOLoop->one_tick until $self->{over} && !$self->{running};
+}
+
+
+# How long the clients' own loop and the store take on this machine: where that
+# is long, so may be any answer.
+
+sub _probe {
+    my ($self) = @_;
+
+    return if $self->{probing}++;
+
+    my $start = $self->{log}->now;
+
+    $self->{ua}{store}->get(
+        'http+unix://' . url_escape($self->{store}->socket) . '/probe'
+        => sub {
+            my $end = $self->{log}->now;
+
+            $self->{log}->write({ ev => 'fault', kind => 'lag',
+                                  start => $start, end => $end })
+                if $end - $start > 0.25;
+            $self->{probing} = 0;
+        });
 }
 
 

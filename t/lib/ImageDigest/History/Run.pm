@@ -124,7 +124,7 @@ sub run {
         jobs  => spawn("$output/jobs", sub {
             ImageDigest::History::Jobs->new(
                 plan => $plan, log => $log, registry => $registry,
-                host => $door, sockets => \%sockets)->run;
+                store => $store, host => $door, sockets => \%sockets)->run;
         }),
     );
 

@@ -73,8 +73,9 @@ my %others = (
     },
 
     purges => {
-        tags => { map { $_ => [1.5, 3] } qw(t0 t1 t2) }, faults => {},
-        latency => [0.1, 0.45], purge => 1, purged => [0, 0.1], back => 0,
+        tags => { map { $_ => [1.2, 2.2] } map { "t$_" } 0 .. 4 },
+        faults => {}, latency => [0.1, 0.45], back => 0,
+        purge => 1, purged => [0, 0.1],
         ttls => { '500ms' => 2, '5s' => 3 }, jobs => 10, pause => [0, 0.3],
     },
 
@@ -91,7 +92,8 @@ my %others = (
         faults => { stop_worker => 1 }, every => [0.3, 0.8],
         lasts => { stop_worker => [2.4, 3.2] }, call => 10,
         latency => [0.1, 0.4], back => 0, jobs => 12, pause => [0, 0.3],
-        ttls => { '500ms' => 2, '5s' => 3 },
+        ttls => { '500ms' => 2, '5s' => 3 }, purge => 0,
+        classes => { tag => 1 },
     },
 
     # no registry, again and again: tag keys
