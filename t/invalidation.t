@@ -55,6 +55,29 @@ sub comes_to {
     return $answer->{status};
 }
 
+# An invalidation that both hosts have heard of: they hear in order, and so of
+# another one after it.  They have looked at that one before.
+
+my $number = 0;
+
+sub mark { return $origin->name('mark:' . $number) }
+
+sub marked {
+    $number++;
+    resolve($_, mark()) for $one, $two;
+}
+
+sub heard {
+    my ($image) = @_;
+
+    invalidate($redis, $_) for $image, mark();
+
+    for my $host ($one, $two) {
+        wait_until { resolve($host, mark())->{status} ne 'HIT' } 'it to hear',
+                   5;
+    }
+}
+
 subtest 'what is known' => sub {
     my ($image, $other) = map { $origin->name("app:$_") } qw(known other);
     my $apart = new_host('{apart}:');
@@ -134,6 +157,7 @@ subtest 'a failure' => sub {
 subtest 'a call that began before' => sub {
     my $image = $origin->name('app:held');
 
+    marked();
     $origin->set(version => 3, hold => 'gate');
 
     my @sent = $one->send('i', $image);
@@ -142,7 +166,7 @@ subtest 'a call that began before' => sub {
     push @sent, $one->send('i', $image), $two->send('i', $image);
 
     $origin->set(version => 4, hold => '');
-    invalidate($redis, $image);
+    heard($image);
     $origin->release('gate');
 
     my @answers = $one->wait_for(@sent);
@@ -155,6 +179,7 @@ subtest 'a call that began before' => sub {
 subtest 'a store that comes late' => sub {
     my $image = $origin->name('app:store');
 
+    marked();
     $origin->set(version => 5, hold => 'store');
 
     my $sent = $one->send('i', $image);
@@ -164,14 +189,14 @@ subtest 'a store that comes late' => sub {
     # what comes after it fails, so that nothing else is stored
 
     $origin->set(hold => '', status => 401);
-    invalidate($redis, $image);
+    heard($image);
     $origin->release('store');
 
     my $answer = $one->wait_for($sent);
 
     is $answer->{error}, 'unauthorized', 'the next call fails';
     is $answer->{digest}, '', '... and there is no digest of before';
-    resolve($one, $origin->name('app:mark'));
+    resolve($one, $origin->name('app:after'));
     is_deeply [record($redis, $image)], [], 'nor is there one in Redis';
     $origin->set(status => 0);
 };

@@ -18,13 +18,16 @@ use parent 'ImageDigest::FaultServer';
 
 use IO::Select;
 use IO::Socket::INET;
-use ImageDigest::Util ();
+use ImageDigest::Util qw(wait_until);
 
 
 sub start {
     my ($self, $port) = @_;
 
-    return $self->SUPER::start if ref $self;
+    # a connection's process may not have let go of the port yet
+
+    return wait_until { eval { $self->SUPER::start } } 'the port'
+        if ref $self;
 
     $self = $self->SUPER::start(raw => sub { _pass(@_) });
 
