@@ -58,6 +58,7 @@ for my $shared ('off', $redis->url) {
     my $name = $shared eq 'off' ? 'no Redis' : 'with Redis';
     my $host = ImageDigest::Cache->new(
         workers   => 2,
+        main      => "env ASAN_OPTIONS;\n",
         resolver  => "redis $shared"
                      . ($shared eq 'off' ? '' : ' timeout=10s')
                      . ";\ntimeout 20s;\n"

@@ -448,6 +448,9 @@ ngx_image_lookup_fleet_handler(ngx_image_shared_op_t *op)
         return;
     }
 
+    lookup->fleet = (op->lease == NGX_IMAGE_LEASE_OURS
+                     || op->lease == NGX_IMAGE_LEASE_UNKNOWN);
+
     if (op->rc != NGX_OK) {
         ngx_image_lookup_go(lookup);
         return;
@@ -455,7 +458,6 @@ ngx_image_lookup_fleet_handler(ngx_image_shared_op_t *op)
 
     lookup->began_shared = op->now;
     lookup->run = op->run;
-    lookup->fleet = (op->lease == NGX_IMAGE_LEASE_OURS);
 
     if (ngx_image_lookup_fleet_keep(lookup)) {
         ngx_image_lookup_done(lookup);

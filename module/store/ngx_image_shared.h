@@ -88,7 +88,8 @@ ngx_flag_t ngx_image_shared_listens(ngx_image_shared_conf_t *conf);
 typedef enum {
     NGX_IMAGE_LEASE_NONE = 0,      /* there was enough, or none was wanted */
     NGX_IMAGE_LEASE_OURS,
-    NGX_IMAGE_LEASE_THEIRS
+    NGX_IMAGE_LEASE_THEIRS,
+    NGX_IMAGE_LEASE_UNKNOWN        /* no answer: it may have been given */
 } ngx_image_lease_e;
 
 

@@ -116,6 +116,9 @@ ngx_image_shared_lookup_handler(ngx_image_redis_command_t *cmd,
 
     if (op->rc == NGX_OK) {
         op->rc = ngx_image_shared_lookup_read(op, reply);
+
+    } else if (reply == NULL) {
+        op->lease = NGX_IMAGE_LEASE_UNKNOWN;
     }
 
     op->handler(op);
