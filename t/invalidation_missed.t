@@ -28,7 +28,15 @@ sub subscribers {
                        '{image-digest:default}:news') =~ /(\d+)$/ ? $1 : 0;
 }
 
-wait_until { subscribers() == 3 } 'all to listen';
+# each of three workers has two connections; this one is another
+
+sub all_are_back {
+    wait_until {
+        subscribers() == 3 && 4 == (() = $redis->cli(qw(CLIENT LIST TYPE normal)));
+    } 'all to be back';
+}
+
+all_are_back();
 
 for (['the connections break', sub { $relay->stop; $_[0]->();
                                      $relay->start }],
@@ -70,11 +78,13 @@ for (['the connections break', sub { $relay->stop; $_[0]->();
 
         my $calls = $origin->calls;
 
+        # who is not would ask by itself
+
+        all_are_back();
         wait_until { resolve($two, $image)->{digest} eq $new }
             'it to find out', 10;
         wait_until { resolve($one, $image)->{digest} eq $new }
             'the other one, too', 10;
-        wait_until { subscribers() == 3 } 'all to listen again';
 
         my @answers = $two->wait_for(map { $two->send('i', $other) } 1 .. 8);
 
