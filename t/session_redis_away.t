@@ -113,7 +113,7 @@ subtest 'it hangs' => sub {
 
     $answer = ask($slow, 'short', 'app:1', 'new');
     is $answer->{digest}, '', 'no digest where that is long';
-    cmp_ok $answer->{wait}, '>=', 0.69, '... by image_digest_timeout';
+    cmp_ok $answer->{wait}, '>=', 0.6, '... by image_digest_timeout';
     cmp_ok $answer->{wait}, '<', 2, '... and not more';
 
     is ask($_, 'short', 'app:1', 'seen')->{status}, 'SESSION', 'a seen one'
