@@ -32,7 +32,8 @@ sub subscribers {
 
 sub all_are_back {
     wait_until {
-        subscribers() == 3 && 4 == (() = $redis->cli(qw(CLIENT LIST TYPE normal)));
+        subscribers() == 3
+            && 4 == (() = $redis->cli(qw(CLIENT LIST TYPE normal)));
     } 'all to be back';
 }
 
