@@ -16,10 +16,13 @@ use ImageDigest::Redis;
 use ImageDigest::Shared;
 use ImageDigest::Util qw(wait_until run slurp);
 
-# nginx starts its successor by the name that it was started by
+# nginx starts its successor by the name that it was started by, and looks for
+# it in no PATH
 
-$ENV{NGINX_BINARY} ||= (grep { -x } map { "$_/nginx" }
-                        split /:/, $ENV{PATH})[0];
+my $binary = $ENV{NGINX_BINARY} || 'nginx';
+
+($ENV{NGINX_BINARY}) = grep { -x } map { "$_/$binary" } split /:/, $ENV{PATH}
+    if $binary !~ m{/};
 
 my $redis = ImageDigest::Redis->start;
 my $origin = ImageDigest::Origin->start;

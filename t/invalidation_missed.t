@@ -28,12 +28,19 @@ sub subscribers {
                        '{image-digest:default}:news') =~ /(\d+)$/ ? $1 : 0;
 }
 
-# each of three workers has two connections; this one is another
+# Both workers of the host listen, and store what they learn.
+
+my $back = 0;
 
 sub all_are_back {
-    wait_until {
-        my @commands = $redis->cli(qw(CLIENT LIST TYPE normal));
-        subscribers() == 3 && @commands == 4;
+    my %pids;
+
+    meanwhile {
+        my $image = $origin->name('back:' . ++$back);
+        my $answer = resolve($two, $image);
+
+        $pids{ $answer->{pid} }++ if record($redis, $image);
+        keys %pids == 2 && subscribers() == 3;
     } 'all to be back';
 }
 
@@ -77,11 +84,12 @@ for (['the connections break', sub { $relay->stop; $_[0]->();
                 unless $name =~ /server/;
         });
 
-        my $calls = $origin->calls;
-
         # who is not would ask by itself
 
         all_are_back();
+
+        my $calls = $origin->calls;
+
         wait_until { resolve($two, $image)->{digest} eq $new }
             'it to find out', 10;
         wait_until { resolve($one, $image)->{digest} eq $new }

@@ -220,7 +220,7 @@ ngx_image_bell_handler(ngx_event_t *rev)
 
         /* edge-triggered: what is left is not told again */
 
-        ngx_post_event(rev, &ngx_posted_events);
+        ngx_post_event(rev, &ngx_posted_next_events);
 
     } else {
         rev->ready = 0;

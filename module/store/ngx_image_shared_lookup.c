@@ -140,6 +140,10 @@ ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
     image_observation_t     *o;
     image_record_subject_t   subject;
 
+    /* it may have been given, in whatever form that is said */
+
+    op->lease = NGX_IMAGE_LEASE_UNKNOWN;
+
     if (reply->nvalues != NGX_IMAGE_SHARED_VALUES) {
         ngx_image_shared_malformed(op->conf, NULL, "the answer");
         return NGX_DECLINED;
@@ -159,7 +163,8 @@ ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
 
     left = image_record_number(&fields[NGX_IMAGE_SHARED_LEFT]);
 
-    if (clock.now <= 0 || clock.floor < 0 || clock.invalid < 0 || left < 0
+    if (clock.now <= 0 || clock.floor < 0 || left < 0
+        || clock.invalid < 0 || clock.invalid > clock.now
         || ngx_image_shared_lease(&fields[NGX_IMAGE_SHARED_LEASED],
                                   &op->lease)
            != NGX_OK)
@@ -167,10 +172,6 @@ ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
         ngx_image_shared_malformed(op->conf, NULL, "the time");
         return NGX_DECLINED;
     }
-
-    /* one in the future is of a clock that was wrong: all is void by now */
-
-    clock.invalid = ngx_min(clock.invalid, clock.now);
 
     op->now = clock.now;
     op->left = ngx_min(left, NGX_IMAGE_SHARED_LEASE);

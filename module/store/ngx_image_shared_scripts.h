@@ -39,6 +39,7 @@
 "local seen, floor = string.match(redis.call('GET', KEYS[1]) or '',\n"       \
 "                                 '^(%d+) (%d+)$')\n"                        \
 "seen, floor = tonumber(seen) or 0, tonumber(floor) or 0\n"                  \
+"if floor > seen then floor = 0 end\n"                                       \
 "\n"                                                                         \
 "if seen > now then\n"                                                       \
 "    if floor < seen then\n"                                                 \
@@ -75,10 +76,12 @@
 "    end\n"                                                                  \
 "end\n"                                                                      \
 "\n"                                                                         \
-"-- the moment of a reference's last invalidation, or 0\n"                   \
+"-- the moment of a reference's last invalidation, or 0: one in the future\n"\
+"-- is void\n"                                                               \
 "local function invalidated(key)\n"                                          \
 "    local text = redis.pcall('GET', key)\n"                                 \
-"    return type(text) == 'string' and tonumber(text) or 0\n"                \
+"    local n = type(text) == 'string' and tonumber(text)\n"                  \
+"    return n and n > 0 and n <= now and n or 0\n"                           \
 "end\n"
 
 

@@ -166,8 +166,19 @@ ngx_image_shared_session_read(ngx_image_shared_session_t *s,
                                       &fields[NGX_IMAGE_SHARED_BOUND],
                                       &about);
 
-    if (error == NULL && (now <= 0 || ends < 0 || invalid < 0)) {
+    if (error == NULL
+        && (now <= 0 || ends < 0 || invalid < 0 || invalid > now))
+    {
         error = "the time";
+    }
+
+    /* it began with a digest that was within the retention, and has ended
+     * that much later: somebody has kept it, or brought it back */
+
+    if (error == NULL && bound->digest.algorithm != IMAGE_DIGEST_NONE
+        && now - at >= 2 * s->conf->retention)
+    {
+        error = "digest_at";
     }
 
     /* it was to be the session's, so that there is something else, unless it

@@ -14,7 +14,7 @@
 #define NGX_IMAGE_ZONE_SMALL_PART       100      /* claims, tombstones, marks */
 
 #define NGX_IMAGE_ZONE_CLAIMS_LEAST     32
-#define NGX_IMAGE_ZONE_ENTRIES          100      /* fewer are of no use */
+#define NGX_IMAGE_ZONE_ENTRIES          90       /* fewer are of no use */
 
 
 static ngx_int_t ngx_image_zone_init(ngx_shm_zone_t *shm_zone, void *data);

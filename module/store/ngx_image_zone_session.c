@@ -1,7 +1,6 @@
 /*
  * Sessions on this host (rule 13).  Their time is the boot-time clock's alone:
- * a wall clock that jumps must not give a session another digest.  The pool
- * is in the order in which they became known here.
+ * a wall clock that jumps must not give a session another digest.
  */
 
 #include <ngx_image_zone_sh.h>
@@ -81,7 +80,7 @@ ngx_image_zone_bind(ngx_image_zone_t *zone, ngx_image_id_t *id,
 /*
  * Room for one more.  The oldest goes that has ended or that Redis has; the
  * others stay, since a session whose digest is forgotten could be given
- * another one.
+ * another one, and are looked at again after all that are left.
  */
 
 static ngx_flag_t
@@ -90,24 +89,19 @@ ngx_image_zone_session_room(ngx_image_zone_sh_t *sh, image_moment_t *now)
     ngx_uint_t               n;
     ngx_image_zone_entry_t  *e;
 
-    e = ngx_image_zone_oldest(sh, NGX_IMAGE_ZONE_SESSIONS);
-
-    if (e == NULL) {
-        return 1;
-    }
-
     for (n = 0; n < NGX_IMAGE_ZONE_SESSION_STEPS; n++) {
+        e = ngx_image_zone_oldest(sh, NGX_IMAGE_ZONE_SESSIONS);
+
+        if (e == NULL) {
+            return 1;
+        }
 
         if (e->session.until <= now->boot || e->session.shared) {
             ngx_image_zone_forget(sh, e);
             return 1;
         }
 
-        if (e->newer == NGX_IMAGE_ZONE_NONE) {
-            break;
-        }
-
-        e = &sh->entries[e->newer];
+        ngx_image_zone_touch(sh, e);
     }
 
     return 0;
