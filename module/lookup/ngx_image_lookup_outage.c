@@ -1,17 +1,22 @@
 /*
  * Origins that do not answer (rule 4): a registry or an engine as a whole,
- * remembered on this host.  After three failures in a row requests that may
- * use such a memory fall back at once, and a single lookup at a time, about
- * one a second, finds out when the origin is back.
+ * remembered on this host.  After three failures in a row, over a second at
+ * the least in which nobody was answered, requests that may use such a memory
+ * fall back at once, and a single lookup at a time, about one a second, finds
+ * out when the origin is back.
  */
 
 #include <ngx_image_lookup_state.h>
 
 
 #define NGX_IMAGE_LOOKUP_OUTAGE  3         /* failures in a row */
-#define NGX_IMAGE_LOOKUP_PROBE   1000000   /* between probes, microseconds */
+#define NGX_IMAGE_LOOKUP_LASTS   1000000   /* ... for so many microseconds */
+#define NGX_IMAGE_LOOKUP_PROBE   1000000   /* between probes, likewise */
 
 
+static ngx_flag_t ngx_image_lookup_outage_known(
+    ngx_image_resolver_t *resolver, ngx_image_id_t *id,
+    image_observation_t *outage);
 static ngx_flag_t ngx_image_lookup_outage_get(ngx_image_resolver_t *resolver,
     ngx_image_id_t *id, image_observation_t *outage);
 static ngx_flag_t ngx_image_lookup_outage_is(ngx_image_lookup_t *lookup);
@@ -71,16 +76,28 @@ ngx_image_lookup_outage_serve(ngx_image_lookup_t *lookup)
 
 
 static ngx_flag_t
+ngx_image_lookup_outage_known(ngx_image_resolver_t *resolver,
+    ngx_image_id_t *id, image_observation_t *outage)
+{
+    return ngx_image_zone_get(resolver->zone, id, NULL, outage) == NGX_OK
+           && outage->failure != IMAGE_OK
+           && outage->held >= NGX_IMAGE_LOOKUP_OUTAGE
+           && outage->failure_at.boot + outage->failure_for
+              - outage->digest_at.boot
+              >= NGX_IMAGE_LOOKUP_LASTS;
+}
+
+
+/* ... and may be used by somebody */
+
+static ngx_flag_t
 ngx_image_lookup_outage_get(ngx_image_resolver_t *resolver,
     ngx_image_id_t *id, image_observation_t *outage)
 {
     int64_t         age;
     image_moment_t  now;
 
-    if (ngx_image_zone_get(resolver->zone, id, NULL, outage) != NGX_OK
-        || outage->failure == IMAGE_OK
-        || outage->held < NGX_IMAGE_LOOKUP_OUTAGE)
-    {
+    if (!ngx_image_lookup_outage_known(resolver, id, outage)) {
         return 0;
     }
 
@@ -96,8 +113,9 @@ void
 ngx_image_lookup_outage_learn(ngx_image_lookup_t *lookup)
 {
     ngx_str_t              kind, name;
-    ngx_uint_t             n;
+    ngx_flag_t             was;
     ngx_image_call_t      *call;
+    image_observation_t    outage;
     ngx_image_resolver_t  *resolver;
 
     call = &lookup->call;
@@ -109,10 +127,13 @@ ngx_image_lookup_outage_learn(ngx_image_lookup_t *lookup)
 
     ngx_image_lookup_outage_name(lookup, &kind, &name);
 
-    if (!ngx_image_lookup_outage_is(lookup)) {
-        n = ngx_image_zone_answered(resolver->zone, &lookup->outage_id);
+    was = ngx_image_lookup_outage_known(resolver, &lookup->outage_id,
+                                        &outage);
 
-        if (n >= NGX_IMAGE_LOOKUP_OUTAGE) {
+    if (!ngx_image_lookup_outage_is(lookup)) {
+        ngx_image_zone_answered(resolver->zone, &lookup->outage_id);
+
+        if (was) {
             ngx_log_error(NGX_LOG_NOTICE, lookup->log, 0,
                           "image digest: %V \"%V\" answers again",
                           &kind, &name);
@@ -123,14 +144,17 @@ ngx_image_lookup_outage_learn(ngx_image_lookup_t *lookup)
         return;
     }
 
-    n = ngx_image_zone_failed(resolver->zone, &lookup->outage_id,
-                              call->reason, &lookup->began);
+    ngx_image_zone_failed(resolver->zone, &lookup->outage_id, call->reason,
+                          &lookup->began);
 
-    if (n == NGX_IMAGE_LOOKUP_OUTAGE) {
+    if (!was && ngx_image_lookup_outage_known(resolver, &lookup->outage_id,
+                                              &outage))
+    {
         ngx_log_error(NGX_LOG_ERR, lookup->log, 0,
-                      "image digest: %V \"%V\" does not answer, %ui times in "
+                      "image digest: %V \"%V\" does not answer, %L times in "
                       "a row: for now it is asked about once a second, and "
-                      "requests do not wait for it", &kind, &name, n);
+                      "requests do not wait for it", &kind, &name,
+                      outage.held);
     }
 
     /* a failed probe keeps its claim, and so the next one away for a while */

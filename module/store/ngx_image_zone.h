@@ -115,12 +115,12 @@ void ngx_image_zone_invalidated(ngx_image_zone_t *zone, int64_t at,
 /*
  * An origin as a whole, known by an identity of its own: counts failures in
  * a row, and forgets them when it has answered.  ngx_image_zone_get() gives
- * the last one, with their number as ->held.  Both return that number, as it
- * is now, and as it was.
+ * the last one, with their number as ->held, how long it took as
+ * ->failure_for, and the begin of the first one as ->digest_at.
  */
-ngx_uint_t ngx_image_zone_failed(ngx_image_zone_t *zone, ngx_image_id_t *id,
+void ngx_image_zone_failed(ngx_image_zone_t *zone, ngx_image_id_t *id,
     image_reason_e reason, image_moment_t *at);
-ngx_uint_t ngx_image_zone_answered(ngx_image_zone_t *zone, ngx_image_id_t *id);
+void ngx_image_zone_answered(ngx_image_zone_t *zone, ngx_image_id_t *id);
 
 /*
  * True the first time that it is called with an identity, for as long as the

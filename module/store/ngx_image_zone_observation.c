@@ -317,11 +317,10 @@ ngx_image_zone_invalid(ngx_image_zone_t *zone, ngx_int_t prepared,
 }
 
 
-ngx_uint_t
+void
 ngx_image_zone_failed(ngx_image_zone_t *zone, ngx_image_id_t *id,
     image_reason_e reason, image_moment_t *at)
 {
-    ngx_uint_t               n;
     image_moment_t           now;
     image_observation_t     *o;
     ngx_image_zone_entry_t  *e;
@@ -340,23 +339,24 @@ ngx_image_zone_failed(ngx_image_zone_t *zone, ngx_image_id_t *id,
 
     o = &e->kept.observation;
 
-    n = ++o->held;
+    if (o->held++ == 0) {
+        o->digest_at = *at;
+    }
 
     if (o->failure == IMAGE_OK || o->failure_at.boot < at->boot) {
         o->failure = reason;
         o->failure_at = *at;
     }
 
-    ngx_image_zone_unlock(zone);
+    o->failure_for = now.boot - o->failure_at.boot;
 
-    return n;
+    ngx_image_zone_unlock(zone);
 }
 
 
-ngx_uint_t
+void
 ngx_image_zone_answered(ngx_image_zone_t *zone, ngx_image_id_t *id)
 {
-    ngx_uint_t               n;
     image_moment_t           now;
     ngx_image_zone_entry_t  *e;
 
@@ -364,16 +364,11 @@ ngx_image_zone_answered(ngx_image_zone_t *zone, ngx_image_id_t *id)
 
     e = ngx_image_zone_find(zone->sh, id);
 
-    n = 0;
-
     if (e) {
-        n = e->kept.observation.held;
         ngx_image_zone_forget(zone->sh, e);
     }
 
     ngx_image_zone_unlock(zone);
-
-    return n;
 }
 
 
