@@ -30,6 +30,9 @@
  * look, milliseconds */
 #define NGX_IMAGE_LOOKUP_TICK   500
 
+/* ... and where no news is heard, milliseconds */
+#define NGX_IMAGE_LOOKUP_DEAF   100
+
 /* an answer of Redis that took longer may speak of a lease that has ended,
  * microseconds; and how often it is asked again then */
 #define NGX_IMAGE_LOOKUP_LATE   1000000
@@ -37,9 +40,6 @@
 
 /* calls whose digests were invalidated under way, one after the other */
 #define NGX_IMAGE_LOOKUP_VAIN   3
-
-/* ... and where no news is heard, milliseconds */
-#define NGX_IMAGE_LOOKUP_DEAF   100
 
 
 typedef enum {
