@@ -24,8 +24,11 @@ static void ngx_image_shared_message_image(ngx_image_shared_conf_t *conf,
 static void ngx_image_shared_message_invalid(ngx_image_shared_conf_t *conf,
     image_str_t *text);
 static void ngx_image_shared_catch_up(ngx_image_shared_conf_t *conf);
-static void ngx_image_shared_catch_up_handler(ngx_image_redis_command_t *cmd,
-    image_reply_t *reply);
+static ngx_int_t ngx_image_shared_catch_up_send(
+    ngx_image_shared_command_t *cmd);
+static void ngx_image_shared_catch_up_done(ngx_image_shared_command_t *cmd,
+    ngx_int_t rc, image_reply_t *reply);
+static void ngx_image_shared_catch_up_later(ngx_image_shared_conf_t *conf);
 static void ngx_image_shared_again_handler(ngx_event_t *ev);
 
 
@@ -191,55 +194,45 @@ ngx_image_shared_message_invalid(ngx_image_shared_conf_t *conf,
 static void
 ngx_image_shared_catch_up(ngx_image_shared_conf_t *conf)
 {
-    ngx_image_shared_key_t  key;
+    ngx_image_shared_command_t  *cmd;
 
-    ngx_image_redis_cancel(&conf->catch_up);
+    cmd = &conf->catch_up;
 
-    ngx_memzero(&key, sizeof(ngx_image_shared_key_t));
-    key.kind = "invalidated";
+    ngx_image_redis_cancel(&cmd->redis);
 
-    conf->catch_up.handler = ngx_image_shared_catch_up_handler;
-    conf->catch_up.data = conf;
+    cmd->conf = conf;
+    cmd->kind = NGX_IMAGE_SHARED_NEWS;
+    cmd->send = ngx_image_shared_catch_up_send;
+    cmd->done = ngx_image_shared_catch_up_done;
 
-    if (ngx_image_shared_send(conf, &conf->catch_up,
-                              NGX_IMAGE_SHARED_INVALIDATED, conf->whole,
-                              &conf->serial, 1, &key, 0, NULL)
-        == NGX_OK)
-    {
-        return;
-    }
-
-    if (!conf->again.timer_set) {
-        ngx_add_timer(&conf->again, NGX_IMAGE_SHARED_AGAIN);
+    if (ngx_image_shared_begin(cmd, 0) != NGX_OK) {
+        ngx_image_shared_catch_up_later(conf);
     }
 }
 
 
+static ngx_int_t
+ngx_image_shared_catch_up_send(ngx_image_shared_command_t *cmd)
+{
+    ngx_image_shared_key_t  key;
+
+    ngx_memzero(&key, sizeof(ngx_image_shared_key_t));
+    key.kind = "invalidated";
+
+    return ngx_image_shared_send(cmd, NGX_IMAGE_SHARED_INVALIDATED, 1, &key,
+                                 0, NULL);
+}
+
+
 static void
-ngx_image_shared_catch_up_handler(ngx_image_redis_command_t *cmd,
+ngx_image_shared_catch_up_done(ngx_image_shared_command_t *cmd, ngx_int_t rc,
     image_reply_t *reply)
 {
     int64_t                   at;
-    ngx_int_t                 rc;
     image_str_t               latest;
     ngx_image_shared_conf_t  *conf;
 
-    conf = cmd->data;
-
-    ngx_log_debug1(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
-                   "image shared catch up: %p", reply);
-
-    rc = ngx_image_shared_check(conf, NGX_IMAGE_SHARED_NEWS, conf->serial,
-                                conf->whole, reply);
-
-    conf->whole = 0;
-
-    if (rc == NGX_AGAIN) {
-        conf->whole = 1;
-        ngx_image_shared_catch_up(conf);
-        return;
-    }
-
+    conf = cmd->conf;
     at = -1;
 
     if (rc == NGX_OK
@@ -251,17 +244,22 @@ ngx_image_shared_catch_up_handler(ngx_image_redis_command_t *cmd,
     }
 
     if (at < 0) {
-
-        if (!conf->again.timer_set) {
-            ngx_add_timer(&conf->again, NGX_IMAGE_SHARED_AGAIN);
-        }
-
+        ngx_image_shared_catch_up_later(conf);
         return;
     }
 
     ngx_image_zone_invalidated(conf->zone, at, 0);
 
     conf->in_step = 1;
+}
+
+
+static void
+ngx_image_shared_catch_up_later(ngx_image_shared_conf_t *conf)
+{
+    if (!conf->again.timer_set) {
+        ngx_add_timer(&conf->again, NGX_IMAGE_SHARED_AGAIN);
+    }
 }
 
 

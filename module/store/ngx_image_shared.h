@@ -26,33 +26,55 @@ typedef struct ngx_image_shared_conf_s  ngx_image_shared_conf_t;
 
 typedef void (*ngx_image_shared_news_pt)(void *data, ngx_image_id_t *id);
 
+
+/* a script under way; private to the files of ngx_image_shared*.c */
+
+typedef struct ngx_image_shared_command_s  ngx_image_shared_command_t;
+
+struct ngx_image_shared_command_s {
+    ngx_image_redis_command_t  redis;
+    ngx_image_shared_conf_t   *conf;
+    ngx_uint_t                 kind;         /* a bit of conf->refused */
+    void                      *data;
+
+    /* makes the arguments and sends them: maybe twice */
+    ngx_int_t                (*send)(ngx_image_shared_command_t *cmd);
+
+    /* the end: NGX_OK with a good answer, or NGX_DECLINED, and there may be
+     * a reply all the same */
+    void                     (*done)(ngx_image_shared_command_t *cmd,
+                                     ngx_int_t rc, image_reply_t *reply);
+
+    ngx_uint_t                 serial;       /* comes back in the reply */
+    unsigned                   whole:1;      /* sent as EVAL */
+};
+
+
 /* a resolver's share of a server, filled at configuration time */
 
 struct ngx_image_shared_conf_s {
-    ngx_image_redis_conf_t     redis;
-    ngx_str_t                  prefix;
-    ngx_str_t                  channel;
-    ngx_str_t                  secret;       /* empty: records carry no MAC */
-    int64_t                    retention;    /* microseconds */
-    ngx_image_zone_t          *zone;         /* is told Redis' time, and what
+    ngx_image_redis_conf_t      redis;
+    ngx_str_t                   prefix;
+    ngx_str_t                   channel;
+    ngx_str_t                   secret;      /* empty: records carry no MAC */
+    int64_t                     retention;   /* microseconds */
+    ngx_image_zone_t           *zone;        /* is told Redis' time, and what
                                                 was invalidated */
 
     /* of this worker; private */
 
-    ngx_image_redis_t         *connection;
-    ngx_image_redis_t         *subscription;
-    ngx_image_shared_news_pt   news;
-    void                      *data;
-    ngx_image_redis_command_t  catch_up;
-    ngx_uint_t                 serial;       /* of that command */
-    ngx_event_t                again;        /* ... after it failed */
-    unsigned                   whole:1;      /* ... sent as EVAL */
-    unsigned                   in_step:1;    /* no invalidation was missed */
+    ngx_image_redis_t          *connection;
+    ngx_image_redis_t          *subscription;
+    ngx_image_shared_news_pt    news;
+    void                       *data;
+    ngx_image_shared_command_t  catch_up;
+    ngx_event_t                 again;       /* ... after it failed */
+    unsigned                    in_step:1;   /* no invalidation was missed */
 
     /* what is said once in the log, until it is over */
-    time_t                     malformed;    /* when it was said */
-    unsigned                   clock_behind:1;
-    unsigned                   refused:3;    /* a bit for each kind of
+    time_t                      malformed;   /* when it was said */
+    unsigned                    clock_behind:1;
+    unsigned                    refused:3;   /* a bit for each kind of
                                                 command */
 };
 
@@ -142,9 +164,7 @@ struct ngx_image_shared_op_s {
     ngx_msec_t                  left;          /* of theirs */
 
     /* private */
-    ngx_image_redis_command_t   command;
-    ngx_uint_t                  serial;        /* comes back in the reply */
-    unsigned                    whole:1;       /* sent as EVAL */
+    ngx_image_shared_command_t  command;
 };
 
 
@@ -214,13 +234,11 @@ struct ngx_image_shared_session_s {
     ngx_flag_t                    fresh;       /* it was none before */
 
     /* private */
-    ngx_image_redis_command_t     command;
+    ngx_image_shared_command_t    command;
     image_moment_t                sent;
     int64_t                       now;         /* Redis' time, once it was */
     int64_t                       received;    /* ... asked; boot time */
     int64_t                       at;          /* of the digest, by Redis */
-    ngx_uint_t                    serial;
-    unsigned                      whole:1;
 };
 
 

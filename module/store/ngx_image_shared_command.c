@@ -24,6 +24,10 @@ typedef struct {
 } ngx_image_shared_script_t;
 
 
+static void ngx_image_shared_handler(ngx_image_redis_command_t *redis,
+    image_reply_t *reply);
+static ngx_int_t ngx_image_shared_check(ngx_image_shared_command_t *cmd,
+    image_reply_t *reply);
 static u_char *ngx_image_shared_key(u_char *p, ngx_str_t *text,
     ngx_image_shared_conf_t *conf, ngx_image_shared_key_t *key);
 static void ngx_image_shared_hash(ngx_image_shared_script_t *script);
@@ -52,15 +56,25 @@ static ngx_image_shared_script_t  ngx_image_shared_scripts[] = {
 static ngx_uint_t  ngx_image_shared_serial;
 
 
+ngx_int_t
+ngx_image_shared_begin(ngx_image_shared_command_t *cmd, ngx_flag_t whole)
+{
+    cmd->redis.handler = ngx_image_shared_handler;
+    cmd->redis.data = cmd;
+    cmd->whole = whole;
+
+    return cmd->send(cmd);
+}
+
+
 /*
  * By its hash, or whole: a server that has not seen a script since its start
  * says NOSCRIPT.  Before the keys of its own a script has the clock's.
  */
 
 ngx_int_t
-ngx_image_shared_send(ngx_image_shared_conf_t *conf,
-    ngx_image_redis_command_t *cmd, ngx_image_shared_script_e script,
-    ngx_flag_t whole, ngx_uint_t *serial, ngx_uint_t nkeys,
+ngx_image_shared_send(ngx_image_shared_command_t *cmd,
+    ngx_image_shared_script_e script, ngx_uint_t nkeys,
     ngx_image_shared_key_t *keys, ngx_uint_t argc, ngx_str_t *argv)
 {
     u_char                     *text, *p;
@@ -71,7 +85,10 @@ ngx_image_shared_send(ngx_image_shared_conf_t *conf,
     ngx_str_t                   args[NGX_IMAGE_REDIS_ARGS];
     ngx_uint_t                  i, n;
     ngx_image_shared_key_t      clock;
+    ngx_image_shared_conf_t    *conf;
     ngx_image_shared_script_t  *s;
+
+    conf = cmd->conf;
 
     if (conf->connection == NULL) {
         return NGX_DECLINED;
@@ -79,7 +96,7 @@ ngx_image_shared_send(ngx_image_shared_conf_t *conf,
 
     s = &ngx_image_shared_scripts[script];
 
-    if (whole) {
+    if (cmd->whole) {
         ngx_str_set(&args[0], "EVAL");
         args[1] = s->text;
 
@@ -119,16 +136,16 @@ ngx_image_shared_send(ngx_image_shared_conf_t *conf,
         p = ngx_image_shared_key(p, &args[n++], conf, &keys[i]);
     }
 
-    *serial = ++ngx_image_shared_serial;
+    cmd->serial = ++ngx_image_shared_serial;
 
-    ngx_image_shared_decimal(&args[n++], token, *serial);
+    ngx_image_shared_decimal(&args[n++], token, cmd->serial);
     ngx_image_shared_decimal(&args[n++], keep, conf->retention / 1000);
 
     for (i = 0; i < argc; i++) {
         args[n++] = argv[i];
     }
 
-    rc = ngx_image_redis_send(conf->connection, cmd, n, args);
+    rc = ngx_image_redis_send(conf->connection, &cmd->redis, n, args);
 
     ngx_free(text);
 
@@ -180,12 +197,48 @@ ngx_image_shared_hash(ngx_image_shared_script_t *script)
 }
 
 
-ngx_int_t
-ngx_image_shared_check(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
-    ngx_uint_t serial, ngx_flag_t whole, image_reply_t *reply)
+static void
+ngx_image_shared_handler(ngx_image_redis_command_t *redis,
+    image_reply_t *reply)
 {
-    image_str_t          *text;
-    image_reply_value_t  *v;
+    ngx_int_t                    rc;
+    ngx_image_shared_command_t  *cmd;
+
+    cmd = redis->data;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
+                   "image shared command %ui: %p", cmd->serial, reply);
+
+    rc = ngx_image_shared_check(cmd, reply);
+
+    if (rc == NGX_AGAIN) {
+        cmd->whole = 1;
+
+        if (cmd->send(cmd) == NGX_OK) {
+            return;
+        }
+
+        rc = NGX_DECLINED;
+    }
+
+    cmd->done(cmd, rc, reply);
+}
+
+
+/*
+ * What all answers have in common.  NGX_OK: a good one.  NGX_AGAIN: the
+ * script was not sent whole, and has to be.  NGX_DECLINED: no good, and that
+ * is said.
+ */
+
+static ngx_int_t
+ngx_image_shared_check(ngx_image_shared_command_t *cmd, image_reply_t *reply)
+{
+    image_str_t              *text;
+    image_reply_value_t      *v;
+    ngx_image_shared_conf_t  *conf;
+
+    conf = cmd->conf;
 
     if (reply == NULL) {
 
@@ -206,13 +259,13 @@ ngx_image_shared_check(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
 
     if (!reply->array && v[0].type == IMAGE_REPLY_ERROR) {
 
-        if (!whole && text->len >= 8
+        if (!cmd->whole && text->len >= 8
             && ngx_strncmp(text->data, "NOSCRIPT", 8) == 0)
         {
             return NGX_AGAIN;
         }
 
-        ngx_image_shared_refused(conf, kind, text);
+        ngx_image_shared_refused(conf, cmd->kind, text);
 
         return NGX_DECLINED;
     }
@@ -223,7 +276,7 @@ ngx_image_shared_check(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
         || reply->nvalues <= NGX_IMAGE_SHARED_NOW
         || v[NGX_IMAGE_SHARED_WORD].type != IMAGE_REPLY_STRING
         || ngx_image_shared_number(&v[NGX_IMAGE_SHARED_SERIAL])
-           != (int64_t) serial)
+           != (int64_t) cmd->serial)
     {
         ngx_image_shared_malformed(conf, NULL, "the answer");
         return NGX_DECLINED;
@@ -244,13 +297,14 @@ ngx_image_shared_check(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
                       "it is used again", &conf->redis.name);
     }
 
-    if (conf->refused & kind) {
-        conf->refused &= ~kind;
+    if (conf->refused & cmd->kind) {
+        conf->refused &= ~cmd->kind;
 
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "image digest: redis \"%V\" %s again",
                       &conf->redis.name,
-                      kind == NGX_IMAGE_SHARED_WRITE ? "stores" : "answers");
+                      cmd->kind == NGX_IMAGE_SHARED_WRITE ? "stores"
+                                                          : "answers");
     }
 
     return NGX_OK;

@@ -57,22 +57,17 @@ typedef struct {
 
 
 /*
- * Sends a script by its hash; whole: itself.  The serial is set: the answer
- * brings it back.  NGX_OK: the handler will be called; NGX_DECLINED: away.
+ * Begins a command, whose first members are set: ->send() is called, and once
+ * more where Redis has to be sent the script itself; "whole": already now.
+ * NGX_OK: ->done() will be called, later; or what ->send() returned.
  */
-ngx_int_t ngx_image_shared_send(ngx_image_shared_conf_t *conf,
-    ngx_image_redis_command_t *cmd, ngx_image_shared_script_e script,
-    ngx_flag_t whole, ngx_uint_t *serial, ngx_uint_t nkeys,
-    ngx_image_shared_key_t *keys, ngx_uint_t argc, ngx_str_t *argv);
+ngx_int_t ngx_image_shared_begin(ngx_image_shared_command_t *cmd,
+    ngx_flag_t whole);
 
-/*
- * What all answers have in common.  NGX_OK: a good one.  NGX_AGAIN: the
- * script was not sent whole, and has to be.  NGX_DECLINED: no good, and that
- * is said.
- */
-ngx_int_t ngx_image_shared_check(ngx_image_shared_conf_t *conf,
-    ngx_uint_t kind, ngx_uint_t serial, ngx_flag_t whole,
-    image_reply_t *reply);
+/* for ->send(): sends a script.  NGX_OK; NGX_DECLINED: Redis is away */
+ngx_int_t ngx_image_shared_send(ngx_image_shared_command_t *cmd,
+    ngx_image_shared_script_e script, ngx_uint_t nkeys,
+    ngx_image_shared_key_t *keys, ngx_uint_t argc, ngx_str_t *argv);
 
 /* the values of an answer from one place on, as fields of a record; NGX_OK,
  * NGX_DECLINED: there are not so many, or not of that form, and that is said */

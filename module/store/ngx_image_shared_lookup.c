@@ -20,9 +20,10 @@ enum {
 };
 
 
-static ngx_int_t ngx_image_shared_lookup_send(ngx_image_shared_op_t *op);
-static void ngx_image_shared_lookup_handler(ngx_image_redis_command_t *cmd,
-    image_reply_t *reply);
+static ngx_int_t ngx_image_shared_lookup_send(
+    ngx_image_shared_command_t *cmd);
+static void ngx_image_shared_lookup_done(ngx_image_shared_command_t *cmd,
+    ngx_int_t rc, image_reply_t *reply);
 static ngx_int_t ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
     image_reply_t *reply);
 static ngx_int_t ngx_image_shared_lease(image_str_t *word,
@@ -34,30 +35,38 @@ static void ngx_image_shared_moment(ngx_image_shared_op_t *op, int64_t at,
 ngx_int_t
 ngx_image_shared_lookup(ngx_image_shared_op_t *op)
 {
-    op->command.handler = ngx_image_shared_lookup_handler;
-    op->command.data = op;
-    op->whole = 0;
+    ngx_image_shared_command_t  *cmd;
 
-    return ngx_image_shared_lookup_send(op);
+    cmd = &op->command;
+
+    cmd->conf = op->conf;
+    cmd->kind = NGX_IMAGE_SHARED_READ;
+    cmd->send = ngx_image_shared_lookup_send;
+    cmd->done = ngx_image_shared_lookup_done;
+    cmd->data = op;
+
+    return ngx_image_shared_begin(cmd, 0);
 }
 
 
 void
 ngx_image_shared_cancel(ngx_image_shared_op_t *op)
 {
-    ngx_image_redis_cancel(&op->command);
+    ngx_image_redis_cancel(&op->command.redis);
 }
 
 
 static ngx_int_t
-ngx_image_shared_lookup_send(ngx_image_shared_op_t *op)
+ngx_image_shared_lookup_send(ngx_image_shared_command_t *cmd)
 {
     u_char                   want[NGX_INT64_LEN], failure[NGX_INT64_LEN];
     u_char                   lease[NGX_INT64_LEN];
     ngx_str_t                argv[4];
     ngx_image_subject_t     *subject;
+    ngx_image_shared_op_t   *op;
     ngx_image_shared_key_t   keys[4];
 
+    op = cmd->data;
     subject = op->subject;
 
     keys[0].kind = "image:";
@@ -85,36 +94,21 @@ ngx_image_shared_lookup_send(ngx_image_shared_op_t *op)
 
     ngx_image_now(&op->sent);
 
-    return ngx_image_shared_send(op->conf, &op->command,
-                                 NGX_IMAGE_SHARED_LOOKUP, op->whole,
-                                 &op->serial, 4, keys, 4, argv);
+    return ngx_image_shared_send(cmd, NGX_IMAGE_SHARED_LOOKUP, 4, keys, 4,
+                                 argv);
 }
 
 
 static void
-ngx_image_shared_lookup_handler(ngx_image_redis_command_t *cmd,
+ngx_image_shared_lookup_done(ngx_image_shared_command_t *cmd, ngx_int_t rc,
     image_reply_t *reply)
 {
     ngx_image_shared_op_t  *op;
 
     op = cmd->data;
+    op->rc = rc;
 
-    ngx_log_debug1(NGX_LOG_DEBUG_CORE, op->log, 0,
-                   "image shared lookup: %p", reply);
-
-    op->rc = ngx_image_shared_check(op->conf, NGX_IMAGE_SHARED_READ,
-                                    op->serial, op->whole, reply);
-
-    if (op->rc == NGX_AGAIN) {
-        op->whole = 1;
-        op->rc = ngx_image_shared_lookup_send(op);
-
-        if (op->rc == NGX_OK) {
-            return;
-        }
-    }
-
-    if (op->rc == NGX_OK) {
+    if (rc == NGX_OK) {
         op->rc = ngx_image_shared_lookup_read(op, reply);
 
     } else if (reply == NULL) {

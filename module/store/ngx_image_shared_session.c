@@ -16,9 +16,10 @@ enum {
 };
 
 
-static ngx_int_t ngx_image_shared_session_send(ngx_image_shared_session_t *s);
-static void ngx_image_shared_session_handler(ngx_image_redis_command_t *cmd,
-    image_reply_t *reply);
+static ngx_int_t ngx_image_shared_session_send(
+    ngx_image_shared_command_t *cmd);
+static void ngx_image_shared_session_done(ngx_image_shared_command_t *cmd,
+    ngx_int_t rc, image_reply_t *reply);
 static ngx_int_t ngx_image_shared_session_read(ngx_image_shared_session_t *s,
     image_reply_t *reply);
 static void ngx_image_shared_session_about(ngx_image_shared_session_t *s,
@@ -28,30 +29,39 @@ static void ngx_image_shared_session_about(ngx_image_shared_session_t *s,
 ngx_int_t
 ngx_image_shared_session(ngx_image_shared_session_t *s)
 {
-    s->command.handler = ngx_image_shared_session_handler;
-    s->command.data = s;
-    s->whole = 0;
+    ngx_image_shared_command_t  *cmd;
 
-    return ngx_image_shared_session_send(s);
+    cmd = &s->command;
+
+    cmd->conf = s->conf;
+    cmd->kind = NGX_IMAGE_SHARED_READ;
+    cmd->send = ngx_image_shared_session_send;
+    cmd->done = ngx_image_shared_session_done;
+    cmd->data = s;
+
+    return ngx_image_shared_begin(cmd, 0);
 }
 
 
 void
 ngx_image_shared_session_cancel(ngx_image_shared_session_t *s)
 {
-    ngx_image_redis_cancel(&s->command);
+    ngx_image_redis_cancel(&s->command.redis);
 }
 
 
 static ngx_int_t
-ngx_image_shared_session_send(ngx_image_shared_session_t *s)
+ngx_image_shared_session_send(ngx_image_shared_command_t *cmd)
 {
-    u_char                   digest[IMAGE_DIGEST_TEXT], text[NGX_INT64_LEN];
-    u_char                   mac[IMAGE_RECORD_MAC];
-    ngx_str_t                argv[5];
-    image_str_t              value;
-    ngx_image_shared_key_t   keys[2];
-    image_record_subject_t   about;
+    u_char                       digest[IMAGE_DIGEST_TEXT];
+    u_char                       text[NGX_INT64_LEN], mac[IMAGE_RECORD_MAC];
+    ngx_str_t                    argv[5];
+    image_str_t                  value;
+    ngx_image_shared_key_t       keys[2];
+    image_record_subject_t       about;
+    ngx_image_shared_session_t  *s;
+
+    s = cmd->data;
 
     keys[0].kind = "session:";
     keys[0].name = &s->session;
@@ -97,38 +107,21 @@ ngx_image_shared_session_send(ngx_image_shared_session_t *s)
         argv[4].len = IMAGE_RECORD_MAC;
     }
 
-    return ngx_image_shared_send(s->conf, &s->command,
-                                 NGX_IMAGE_SHARED_SESSION, s->whole,
-                                 &s->serial, 2, keys, 5, argv);
+    return ngx_image_shared_send(cmd, NGX_IMAGE_SHARED_SESSION, 2, keys, 5,
+                                 argv);
 }
 
 
 static void
-ngx_image_shared_session_handler(ngx_image_redis_command_t *cmd,
+ngx_image_shared_session_done(ngx_image_shared_command_t *cmd, ngx_int_t rc,
     image_reply_t *reply)
 {
     ngx_image_shared_session_t  *s;
 
     s = cmd->data;
 
-    ngx_log_debug1(NGX_LOG_DEBUG_CORE, s->log, 0,
-                   "image shared session: %p", reply);
-
-    s->rc = ngx_image_shared_check(s->conf, NGX_IMAGE_SHARED_READ, s->serial,
-                                   s->whole, reply);
-
-    if (s->rc == NGX_AGAIN) {
-        s->whole = 1;
-        s->rc = ngx_image_shared_session_send(s);
-
-        if (s->rc == NGX_OK) {
-            return;
-        }
-    }
-
-    if (s->rc == NGX_OK) {
-        s->rc = ngx_image_shared_session_read(s, reply);
-    }
+    s->rc = (rc == NGX_OK) ? ngx_image_shared_session_read(s, reply)
+                           : NGX_DECLINED;
 
     s->handler(s);
 }

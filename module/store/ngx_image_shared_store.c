@@ -9,14 +9,11 @@
 /* it owns its strings, and ends with its handler */
 
 typedef struct {
-    ngx_image_redis_command_t   command;
-    ngx_image_shared_conf_t    *conf;
+    ngx_image_shared_command_t  command;
     ngx_image_shared_script_e   script;
     ngx_image_subject_t         subject;
     ngx_str_t                   token;
     ngx_image_shared_record_t   record;
-    ngx_uint_t                  serial;
-    unsigned                    whole:1;       /* sent as EVAL */
 } ngx_image_shared_task_t;
 
 
@@ -34,11 +31,11 @@ typedef struct {
 } ngx_image_shared_texts_t;
 
 
-static void ngx_image_shared_begin(ngx_image_shared_conf_t *conf,
+static void ngx_image_shared_task(ngx_image_shared_conf_t *conf,
     ngx_image_shared_script_e script, ngx_image_subject_t *subject,
     ngx_image_shared_record_t *record, ngx_str_t *token, ngx_log_t *log);
 static u_char *ngx_image_shared_copy(u_char *p, ngx_str_t *text);
-static ngx_int_t ngx_image_shared_task_send(ngx_image_shared_task_t *task);
+static ngx_int_t ngx_image_shared_task_send(ngx_image_shared_command_t *cmd);
 static ngx_uint_t ngx_image_shared_args_lease(ngx_image_shared_task_t *task,
     ngx_image_shared_texts_t *texts, ngx_str_t *argv);
 static ngx_int_t ngx_image_shared_args_store(ngx_image_shared_task_t *task,
@@ -48,8 +45,8 @@ static ngx_int_t ngx_image_shared_args_limit(ngx_image_shared_task_t *task,
 static ngx_int_t ngx_image_shared_mac(image_record_subject_t *subject,
     image_record_e kind, ngx_str_t *value, int64_t at, int64_t from,
     u_char *text, ngx_str_t *mac);
-static void ngx_image_shared_task_handler(ngx_image_redis_command_t *cmd,
-    image_reply_t *reply);
+static void ngx_image_shared_task_done(ngx_image_shared_command_t *cmd,
+    ngx_int_t rc, image_reply_t *reply);
 
 
 void
@@ -71,7 +68,7 @@ ngx_image_shared_store(ngx_image_shared_conf_t *conf,
         script = NGX_IMAGE_SHARED_RELEASE;
     }
 
-    ngx_image_shared_begin(conf, script, subject, record, token, log);
+    ngx_image_shared_task(conf, script, subject, record, token, log);
 }
 
 
@@ -79,18 +76,19 @@ void
 ngx_image_shared_renew(ngx_image_shared_conf_t *conf,
     ngx_image_subject_t *subject, ngx_str_t *token, ngx_log_t *log)
 {
-    ngx_image_shared_begin(conf, NGX_IMAGE_SHARED_RENEW, subject, NULL, token,
-                           log);
+    ngx_image_shared_task(conf, NGX_IMAGE_SHARED_RENEW, subject, NULL, token,
+                          log);
 }
 
 
 static void
-ngx_image_shared_begin(ngx_image_shared_conf_t *conf,
+ngx_image_shared_task(ngx_image_shared_conf_t *conf,
     ngx_image_shared_script_e script, ngx_image_subject_t *subject,
     ngx_image_shared_record_t *record, ngx_str_t *token, ngx_log_t *log)
 {
-    u_char                   *p;
-    ngx_image_shared_task_t  *task;
+    u_char                      *p;
+    ngx_image_shared_task_t     *task;
+    ngx_image_shared_command_t  *cmd;
 
     task = ngx_alloc(sizeof(ngx_image_shared_task_t)
                      + subject->reference.len + subject->platform.len
@@ -102,16 +100,17 @@ ngx_image_shared_begin(ngx_image_shared_conf_t *conf,
 
     ngx_memzero(task, sizeof(ngx_image_shared_task_t));
 
-    task->command.handler = ngx_image_shared_task_handler;
-    task->command.data = task;
-    task->conf = conf;
+    cmd = &task->command;
+
+    cmd->conf = conf;
+    cmd->kind = NGX_IMAGE_SHARED_WRITE;
+    cmd->send = ngx_image_shared_task_send;
+    cmd->done = ngx_image_shared_task_done;
+    cmd->data = task;
+
     task->script = script;
     task->subject = *subject;
     task->token = *token;
-
-    /* sent again it would come after the end that it puts off */
-
-    task->whole = (script == NGX_IMAGE_SHARED_RENEW);
 
     if (record) {
         task->record = *record;
@@ -125,7 +124,12 @@ ngx_image_shared_begin(ngx_image_shared_conf_t *conf,
     p = ngx_image_shared_copy(p, &task->subject.registry);
     (void) ngx_image_shared_copy(p, &task->token);
 
-    if (ngx_image_shared_task_send(task) != NGX_OK) {
+    /* a renewal that is sent again would come after the end that it puts
+     * off */
+
+    if (ngx_image_shared_begin(cmd, script == NGX_IMAGE_SHARED_RENEW)
+        != NGX_OK)
+    {
         ngx_free(task);
     }
 }
@@ -144,14 +148,16 @@ ngx_image_shared_copy(u_char *p, ngx_str_t *text)
 
 
 static ngx_int_t
-ngx_image_shared_task_send(ngx_image_shared_task_t *task)
+ngx_image_shared_task_send(ngx_image_shared_command_t *cmd)
 {
     ngx_str_t                  argv[13];
     ngx_uint_t                 argc, n;
     ngx_image_subject_t       *subject;
     ngx_image_shared_key_t     keys[3];
+    ngx_image_shared_task_t   *task;
     ngx_image_shared_texts_t   texts;
 
+    task = cmd->data;
     subject = &task->subject;
 
     argc = ngx_image_shared_args_lease(task, &texts, argv);
@@ -195,9 +201,7 @@ ngx_image_shared_task_send(ngx_image_shared_task_t *task)
     keys[n].name = &subject->reference;
     keys[n++].id = &subject->id;
 
-    return ngx_image_shared_send(task->conf, &task->command, task->script,
-                                 task->whole, &task->serial, n, keys,
-                                 argc, argv);
+    return ngx_image_shared_send(cmd, task->script, n, keys, argc, argv);
 }
 
 
@@ -217,7 +221,7 @@ ngx_image_shared_args_lease(ngx_image_shared_task_t *task,
         return 2;
     }
 
-    argv[1] = task->conf->channel;
+    argv[1] = task->command.conf->channel;
 
     p = ngx_cpymem(texts->news, "image ", sizeof("image ") - 1);
     p = ngx_hex_dump(p, task->subject.id.hash, IMAGE_HASH);
@@ -273,7 +277,7 @@ ngx_image_shared_args_store(ngx_image_shared_task_t *task,
     argv[n++] = subject->platform;
     argv[n++] = subject->engine;
 
-    ngx_image_shared_subject(task->conf, subject, &about);
+    ngx_image_shared_subject(task->command.conf, subject, &about);
 
     if (ngx_image_shared_mac(&about, kind, value, record->began,
                              record->began, texts->mac, &argv[n++])
@@ -334,7 +338,7 @@ ngx_image_shared_args_limit(ngx_image_shared_task_t *task,
     argv[n++] = task->subject.registry;
     argv[n++] = task->subject.engine;
 
-    ngx_image_shared_subject_limit(task->conf, &task->subject, &about);
+    ngx_image_shared_subject_limit(task->command.conf, &task->subject, &about);
 
     ngx_str_set(&none, "");
 
@@ -380,27 +384,8 @@ ngx_image_shared_mac(image_record_subject_t *subject, image_record_e kind,
 
 
 static void
-ngx_image_shared_task_handler(ngx_image_redis_command_t *cmd,
+ngx_image_shared_task_done(ngx_image_shared_command_t *cmd, ngx_int_t rc,
     image_reply_t *reply)
 {
-    ngx_int_t                 rc;
-    ngx_image_shared_task_t  *task;
-
-    task = cmd->data;
-
-    ngx_log_debug2(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
-                   "image shared script %d: %p", task->script, reply);
-
-    rc = ngx_image_shared_check(task->conf, NGX_IMAGE_SHARED_WRITE,
-                                task->serial, task->whole, reply);
-
-    if (rc == NGX_AGAIN) {
-        task->whole = 1;
-
-        if (ngx_image_shared_task_send(task) == NGX_OK) {
-            return;
-        }
-    }
-
-    ngx_free(task);
+    ngx_free(cmd->data);
 }
