@@ -8,7 +8,7 @@
 
 static ngx_int_t ngx_image_zone_tombstone_id(ngx_str_t *reference,
     ngx_image_id_t *id);
-static int64_t ngx_image_zone_invalid(ngx_image_zone_t *zone,
+static int64_t ngx_image_zone_buried(ngx_image_zone_t *zone,
     ngx_int_t prepared, ngx_image_id_t *id, image_moment_t *now);
 static ngx_int_t ngx_image_zone_prepare(ngx_image_zone_t *zone,
     ngx_str_t *reference, ngx_image_id_t *id);
@@ -21,8 +21,7 @@ ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
     ngx_str_t *reference, image_observation_t *observation)
 {
     int64_t                  invalid;
-    ngx_int_t                rc;
-    ngx_int_t                buried;
+    ngx_int_t                rc, prepared;
     image_moment_t           now;
     ngx_image_id_t           tombstone;
     ngx_image_zone_kept_t    kept;
@@ -30,7 +29,7 @@ ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
 
     rc = NGX_DECLINED;
     invalid = NGX_IMAGE_ZONE_VALID;
-    buried = ngx_image_zone_prepare(zone, reference, &tombstone);
+    prepared = ngx_image_zone_prepare(zone, reference, &tombstone);
 
     ngx_image_zone_lock(zone, &now);
 
@@ -43,7 +42,8 @@ ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
         rc = NGX_OK;
 
         if (reference) {
-            invalid = ngx_image_zone_invalid(zone, buried, &tombstone, &now);
+            invalid = ngx_image_zone_buried(zone, prepared, &tombstone, &now);
+            invalid = ngx_max(invalid, zone->sh->invalid);
         }
     }
 
@@ -97,27 +97,45 @@ ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
     ngx_str_t *reference, image_observation_t *observation, int64_t known,
     ngx_flag_t from_run, image_digest_t *old)
 {
-    int64_t                  invalid;
+    int64_t                  invalid, buried;
+    ngx_int_t                prepared;
     ngx_uint_t               flags;
-    ngx_int_t                buried;
     image_moment_t           now;
     ngx_image_id_t           tombstone;
     ngx_image_zone_kept_t    merged, fresh;
     ngx_image_zone_pool_e    pool;
     ngx_image_zone_entry_t  *e;
 
-    buried = ngx_image_zone_prepare(zone, reference, &tombstone);
+    invalid = NGX_IMAGE_ZONE_VALID;
+    buried = NGX_IMAGE_ZONE_VALID;
+    prepared = ngx_image_zone_prepare(zone, reference, &tombstone);
 
     ngx_image_zone_lock(zone, &now);
 
-    invalid = reference
-              ? ngx_image_zone_invalid(zone, buried, &tombstone, &now)
-              : NGX_IMAGE_ZONE_VALID;
+    if (reference) {
+        buried = ngx_image_zone_buried(zone, prepared, &tombstone, &now);
+        invalid = ngx_max(buried, zone->sh->invalid);
+    }
 
     e = ngx_image_zone_find(zone->sh, id);
 
     if (e) {
         merged = e->kept;
+
+        /*
+         * Redis has just told when the reference was invalidated, so what is
+         * kept here is known to be valid, too, if it began after that: it is
+         * not to give way to what is older (rule 5)
+         */
+
+        if (merged.digest_known > buried) {
+            merged.digest_known = ngx_max(merged.digest_known, known);
+        }
+
+        if (merged.failure_known > buried) {
+            merged.failure_known = ngx_max(merged.failure_known, known);
+        }
+
         ngx_image_zone_expire(zone, &merged, invalid, &now);
 
     } else {
@@ -282,10 +300,10 @@ ngx_image_zone_prepare(ngx_image_zone_t *zone, ngx_str_t *reference,
 }
 
 
-/* since when observations of a reference count: later than this */
+/* until when a reference is known to have been invalidated */
 
 static int64_t
-ngx_image_zone_invalid(ngx_image_zone_t *zone, ngx_int_t prepared,
+ngx_image_zone_buried(ngx_image_zone_t *zone, ngx_int_t prepared,
     ngx_image_id_t *id, image_moment_t *now)
 {
     ngx_image_zone_sh_t     *sh;
@@ -300,7 +318,7 @@ ngx_image_zone_invalid(ngx_image_zone_t *zone, ngx_int_t prepared,
     e = (prepared == NGX_OK) ? ngx_image_zone_find(sh, id) : NULL;
 
     if (e == NULL) {
-        return sh->invalid;
+        return NGX_IMAGE_ZONE_VALID;
     }
 
     if (now->boot - e->tombstone.boot >= zone->retention) {
@@ -310,7 +328,7 @@ ngx_image_zone_invalid(ngx_image_zone_t *zone, ngx_int_t prepared,
         ngx_image_zone_forget(sh, e);
         sh->ntombstones--;
 
-        return sh->invalid;
+        return NGX_IMAGE_ZONE_VALID;
     }
 
     return ngx_max(sh->invalid, e->tombstone.boot);

@@ -1,0 +1,62 @@
+#!/usr/bin/perl
+
+# Rules 5 and 12: a host that may have missed invalidations doubts what it has
+# until Redis tells when the reference was invalidated.  What it learnt by
+# itself meanwhile does not give way to the older record that Redis has.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use ImageDigest::Origin;
+use ImageDigest::Redis;
+use ImageDigest::Relay;
+use ImageDigest::Shared;
+use ImageDigest::Util qw(wait_until);
+
+my $redis = ImageDigest::Redis->start;
+my $relay = ImageDigest::Relay->start($redis->port);
+my $origin = ImageDigest::Origin->start;
+my $one = host($redis->url, $origin);
+my $two = host('redis://127.0.0.1:' . $relay->port . ' timeout=1s', $origin);
+my ($image, $gone, $none) = map { $origin->name("app:$_") } 1 .. 3;
+my ($old, $new) = map { $origin->digest('app:1', $_) } 1, 2;
+
+sub subscribers {
+    return $redis->cli('PUBSUB', 'SHARDNUMSUB',
+                       '{image-digest:default}:news') =~ /(\d+)$/ ? $1 : 0;
+}
+
+wait_until { subscribers() == 2 } 'both to listen';
+
+for my $host ($one, $two) {
+    resolve($host, $_) for $image, $gone;
+}
+
+is resolve($two, $image)->{digest}, $old, 'what both know';
+
+$relay->stop;
+$origin->set(version => 2);
+
+for my $known ($image, $gone, $none) {
+    is resolve($two, $known, 't0')->{status}, 'RESOLVED', 'one learns more';
+}
+
+invalidate($redis, $gone);
+$origin->set(version => 3);
+
+$relay->start;
+wait_until { subscribers() == 2 } 'it to listen again';
+wait_until { resolve($two, $gone)->{digest} eq $origin->digest('app:2', 3) }
+    'it to find out';
+
+my $answer = resolve($two, $image);
+
+is $answer->{digest}, $new, 'the older record of Redis is not believed';
+is resolve($one, $image)->{digest}, $old, 'which is still there';
+is resolve($two, $image)->{status}, 'HIT', 'and it is known again';
+is resolve($two, $none)->{digest}, $origin->digest('app:3', 3),
+    'what Redis does not know is asked for';
+
+done_testing;
