@@ -286,6 +286,7 @@ ngx_image_lookup_create(ngx_image_resolver_t *resolver,
     ngx_image_question_t *question)
 {
     ngx_log_t             *log;
+    ngx_str_t              path;
     ngx_pool_t            *pool;
     ngx_image_lookup_t    *lookup;
     ngx_image_question_t  *copy;
@@ -327,6 +328,10 @@ ngx_image_lookup_create(ngx_image_resolver_t *resolver,
     }
 
     image_reference_copy(copy->reference, question->reference);
+
+    path.data = (u_char *) copy->reference->path.data;
+    path.len = copy->reference->path.len;
+
     *copy->platform = *question->platform;
 
     if (question->pod.len) {
@@ -342,6 +347,9 @@ ngx_image_lookup_create(ngx_image_resolver_t *resolver,
            != NGX_OK
         || ngx_image_lookup_derive(&lookup->outage_id, "outage", NULL,
                                    &copy->subject.limit_id)
+           != NGX_OK
+        || ngx_image_lookup_derive(&lookup->repository_id, "repository",
+                                   &path, &copy->subject.limit_id)
            != NGX_OK
         || ngx_image_lookup_derive(&lookup->probe_id, "probe", NULL,
                                    &copy->subject.limit_id)

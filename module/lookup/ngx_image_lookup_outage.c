@@ -1,9 +1,12 @@
 /*
- * Origins that do not answer (rule 4): a registry or an engine as a whole,
- * remembered on this host.  After three failures in a row, over a second at
- * the least in which nobody was answered, requests that may use such a memory
- * fall back at once, and a single lookup at a time, about one a second, finds
- * out when the origin is back.
+ * Origins that do not answer (rule 4): a registry or an engine, remembered on
+ * this host.  After three failures in a row, over a second at the least in
+ * which nobody was answered, requests that may use such a memory fall back at
+ * once, and a single lookup at a time, about one a second, finds out when the
+ * origin is back.
+ *
+ * It is clients who choose what is asked for: as long as all failures are of
+ * one repository, and of a kind that can be its own, they count for it alone.
  */
 
 #include <ngx_image_lookup_state.h>
@@ -14,11 +17,10 @@
 #define NGX_IMAGE_LOOKUP_PROBE   1000000   /* between probes, likewise */
 
 
-static ngx_flag_t ngx_image_lookup_outage_known(
-    ngx_image_resolver_t *resolver, ngx_image_id_t *id,
-    image_observation_t *outage);
-static ngx_flag_t ngx_image_lookup_outage_get(ngx_image_resolver_t *resolver,
-    ngx_image_id_t *id, image_observation_t *outage);
+static ngx_flag_t ngx_image_lookup_outage_known(ngx_image_lookup_t *lookup,
+    ngx_image_outage_t *outage);
+static ngx_flag_t ngx_image_lookup_outage_get(ngx_image_lookup_t *lookup,
+    image_observation_t *o);
 static ngx_flag_t ngx_image_lookup_outage_is(ngx_image_lookup_t *lookup);
 static void ngx_image_lookup_outage_name(ngx_image_lookup_t *lookup,
     ngx_str_t *kind, ngx_str_t *name);
@@ -28,16 +30,13 @@ ngx_int_t
 ngx_image_lookup_outage(ngx_image_lookup_t *lookup)
 {
     int64_t              left;
-    image_observation_t  outage;
+    image_observation_t  o;
 
-    if (lookup->probe
-        || !ngx_image_lookup_outage_get(lookup->resolver, &lookup->outage_id,
-                                        &outage))
-    {
+    if (lookup->probe || !ngx_image_lookup_outage_get(lookup, &o)) {
         return NGX_OK;
     }
 
-    ngx_image_lookup_settle_outage(lookup, &outage);
+    (void) ngx_image_lookup_serve_all(lookup, &o, NGX_IMAGE_FROM_ZONE);
 
     if (!ngx_queue_empty(&lookup->waiters)) {
 
@@ -65,61 +64,67 @@ ngx_image_lookup_outage(ngx_image_lookup_t *lookup)
 void
 ngx_image_lookup_outage_serve(ngx_image_lookup_t *lookup)
 {
-    image_observation_t  outage;
+    image_observation_t  o;
 
-    if (ngx_image_lookup_outage_get(lookup->resolver, &lookup->outage_id,
-                                    &outage))
-    {
-        ngx_image_lookup_settle_outage(lookup, &outage);
+    if (ngx_image_lookup_outage_get(lookup, &o)) {
+        (void) ngx_image_lookup_serve_all(lookup, &o, NGX_IMAGE_FROM_ZONE);
     }
 }
 
 
 static ngx_flag_t
-ngx_image_lookup_outage_known(ngx_image_resolver_t *resolver,
-    ngx_image_id_t *id, image_observation_t *outage)
+ngx_image_lookup_outage_known(ngx_image_lookup_t *lookup,
+    ngx_image_outage_t *outage)
 {
-    return ngx_image_zone_get(resolver->zone, id, NULL, outage) == NGX_OK
-           && outage->failure != IMAGE_OK
-           && outage->held >= NGX_IMAGE_LOOKUP_OUTAGE
-           && outage->failure_at.boot + outage->failure_for
-              - outage->digest_at.boot
+    return ngx_image_zone_outage(lookup->resolver->zone, &lookup->outage_id,
+                                 &lookup->repository_id, outage)
+           == NGX_OK
+           && outage->failures >= NGX_IMAGE_LOOKUP_OUTAGE
+           && outage->last.boot + outage->took - outage->first.boot
               >= NGX_IMAGE_LOOKUP_LASTS;
 }
 
 
-/* ... and may be used by somebody */
+/* ... and may be used by somebody: as the failure of any image */
 
 static ngx_flag_t
-ngx_image_lookup_outage_get(ngx_image_resolver_t *resolver,
-    ngx_image_id_t *id, image_observation_t *outage)
+ngx_image_lookup_outage_get(ngx_image_lookup_t *lookup,
+    image_observation_t *o)
 {
-    int64_t         age;
-    image_moment_t  now;
+    int64_t             age;
+    image_moment_t      now;
+    ngx_image_outage_t  outage;
 
-    if (!ngx_image_lookup_outage_known(resolver, id, outage)) {
+    if (!ngx_image_lookup_outage_known(lookup, &outage)) {
         return 0;
     }
 
+    ngx_memzero(o, sizeof(image_observation_t));
+
+    o->failure = outage.reason;
+    o->failure_at = outage.last;
+
     ngx_image_now(&now);
 
-    age = image_age(&outage->failure_at, &now);
+    age = image_age(&o->failure_at, &now);
 
-    return age >= 0 && age < resolver->negative_ttl;
+    return age >= 0 && age < lookup->resolver->negative_ttl;
 }
 
 
 void
 ngx_image_lookup_outage_learn(ngx_image_lookup_t *lookup)
 {
-    ngx_str_t              kind, name;
-    ngx_flag_t             was;
-    ngx_image_call_t      *call;
-    image_observation_t    outage;
-    ngx_image_resolver_t  *resolver;
+    ngx_str_t            kind, name;
+    ngx_flag_t           was;
+    image_str_t          path;
+    ngx_image_id_t      *repository;
+    ngx_image_call_t    *call;
+    ngx_image_zone_t    *zone;
+    ngx_image_outage_t   outage;
 
     call = &lookup->call;
-    resolver = lookup->resolver;
+    zone = lookup->resolver->zone;
 
     if (call->reason == IMAGE_OVERLOADED || call->limited) {
         return;
@@ -127,11 +132,11 @@ ngx_image_lookup_outage_learn(ngx_image_lookup_t *lookup)
 
     ngx_image_lookup_outage_name(lookup, &kind, &name);
 
-    was = ngx_image_lookup_outage_known(resolver, &lookup->outage_id,
-                                        &outage);
+    was = ngx_image_lookup_outage_known(lookup, &outage);
 
     if (!ngx_image_lookup_outage_is(lookup)) {
-        ngx_image_zone_answered(resolver->zone, &lookup->outage_id);
+        ngx_image_zone_answered(zone, &lookup->outage_id,
+                                &lookup->repository_id);
 
         if (was) {
             ngx_log_error(NGX_LOG_NOTICE, lookup->log, 0,
@@ -144,17 +149,23 @@ ngx_image_lookup_outage_learn(ngx_image_lookup_t *lookup)
         return;
     }
 
-    ngx_image_zone_failed(resolver->zone, &lookup->outage_id, call->reason,
+    repository = (call->reason == IMAGE_UNREACHABLE
+                  || call->reason == IMAGE_TLS)
+                 ? NULL : &lookup->repository_id;
+
+    ngx_image_zone_failed(zone, &lookup->outage_id, repository, call->reason,
                           &lookup->began);
 
-    if (!was && ngx_image_lookup_outage_known(resolver, &lookup->outage_id,
-                                              &outage))
-    {
+    if (!was && ngx_image_lookup_outage_known(lookup, &outage)) {
+        path = lookup->question.reference->path;
+
         ngx_log_error(NGX_LOG_ERR, lookup->log, 0,
-                      "image digest: %V \"%V\" does not answer, %L times in "
-                      "a row: for now it is asked about once a second, and "
-                      "requests do not wait for it", &kind, &name,
-                      outage.held);
+                      "image digest: %V \"%V\" does not answer, %ui times in "
+                      "a row%s%*s: for now it is asked about once a second, "
+                      "and requests do not wait for it",
+                      &kind, &name, outage.failures,
+                      outage.whole ? "" : " for ",
+                      outage.whole ? 0 : path.len, path.data);
     }
 
     /* a failed probe keeps its claim, and so the next one away for a while */

@@ -61,15 +61,14 @@ ngx_image_lookup_answer(ngx_image_resolver_t *resolver, ngx_image_waiter_t *w,
 
 
 ngx_flag_t
-ngx_image_lookup_settle(ngx_image_lookup_t *lookup, ngx_image_from_e from)
+ngx_image_lookup_serve_all(ngx_image_lookup_t *lookup,
+    image_observation_t *o, ngx_image_from_e from)
 {
-    ngx_flag_t            served;
-    ngx_queue_t          *q, *next;
-    image_moment_t        now;
-    ngx_image_waiter_t   *w;
-    image_observation_t  *o;
+    ngx_flag_t           served;
+    ngx_queue_t         *q, *next;
+    image_moment_t       now;
+    ngx_image_waiter_t  *w;
 
-    o = &lookup->observation;
     served = 0;
 
     ngx_image_now(&now);
@@ -89,6 +88,21 @@ ngx_image_lookup_settle(ngx_image_lookup_t *lookup, ngx_image_from_e from)
         }
     }
 
+    return served;
+}
+
+
+ngx_flag_t
+ngx_image_lookup_settle(ngx_image_lookup_t *lookup, ngx_image_from_e from)
+{
+    ngx_flag_t            served;
+    image_moment_t        now;
+    image_observation_t  *o;
+
+    o = &lookup->observation;
+
+    served = ngx_image_lookup_serve_all(lookup, o, from);
+
     if (!ngx_queue_empty(&lookup->waiters)) {
         return 0;
     }
@@ -98,6 +112,8 @@ ngx_image_lookup_settle(ngx_image_lookup_t *lookup, ngx_image_from_e from)
     }
 
     if (lookup->renewal) {
+        ngx_image_now(&now);
+
         return (o->digest.algorithm != IMAGE_DIGEST_NONE
                 && image_usable(&o->digest_at, lookup->renewal, &now, &now))
                || (o->failure != IMAGE_OK
@@ -109,36 +125,6 @@ ngx_image_lookup_settle(ngx_image_lookup_t *lookup, ngx_image_from_e from)
     /* those who gave up waiting still want it stored for the next (rule 8) */
 
     return served && !lookup->probe;
-}
-
-
-void
-ngx_image_lookup_settle_outage(ngx_image_lookup_t *lookup,
-    image_observation_t *outage)
-{
-    int64_t              ttl;
-    ngx_queue_t         *q, *next;
-    image_moment_t       now;
-    ngx_image_waiter_t  *w;
-
-    ngx_image_now(&now);
-
-    for (q = ngx_queue_head(&lookup->waiters);
-         q != ngx_queue_sentinel(&lookup->waiters);
-         q = next)
-    {
-        next = ngx_queue_next(q);
-
-        w = ngx_queue_data(q, ngx_image_waiter_t, queue);
-
-        ttl = ngx_min(w->ttl, lookup->resolver->negative_ttl);
-
-        if (image_usable(&outage->failure_at, ttl, &w->arrived, &now)) {
-            w->reason = outage->failure;
-            w->from = NGX_IMAGE_FROM_ZONE;
-            ngx_image_lookup_serve(w);
-        }
-    }
 }
 
 

@@ -81,6 +81,7 @@ struct ngx_image_lookup_s {
     u_char                     token_data[NGX_IMAGE_SHARED_TOKEN];
     ngx_image_id_t             lease_id;       /* of the claim to ask */
     ngx_image_id_t             outage_id;      /* of its origin as a whole */
+    ngx_image_id_t             repository_id;  /* ... and of what it asks */
     ngx_image_id_t             probe_id;       /* of the claim on a probe */
 
     unsigned                   listed:1;       /* in that queue */
@@ -175,9 +176,9 @@ ngx_int_t ngx_image_lookup_answer(ngx_image_resolver_t *resolver,
 ngx_flag_t ngx_image_lookup_settle(ngx_image_lookup_t *lookup,
     ngx_image_from_e from);
 
-/* serves all waiters that may use a failure of the origin as a whole */
-void ngx_image_lookup_settle_outage(ngx_image_lookup_t *lookup,
-    image_observation_t *outage);
+/* serves all waiters that may use an observation; true where there were any */
+ngx_flag_t ngx_image_lookup_serve_all(ngx_image_lookup_t *lookup,
+    image_observation_t *o, ngx_image_from_e from);
 
 /* the ages in microseconds that are enough for all of them (rule 2) */
 void ngx_image_lookup_wants(ngx_image_lookup_t *lookup, int64_t *digest,

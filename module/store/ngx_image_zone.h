@@ -43,6 +43,19 @@ typedef struct {
 } ngx_image_session_t;
 
 
+/* failures of an origin in a row */
+
+typedef struct {
+    ngx_uint_t       failures;
+    image_reason_e   reason;       /* of the last one, */
+    image_moment_t   first;        /* begin of the first one, */
+    image_moment_t   last;         /* ... and of the last one, */
+    int64_t          took;         /* ... which took so long, microseconds */
+    ngx_image_id_t   repository;   /* all were of that one */
+    unsigned         whole:1;      /* ... or rather not */
+} ngx_image_outage_t;
+
+
 /* both clocks of this host, now */
 void ngx_image_now(image_moment_t *now);
 
@@ -113,16 +126,6 @@ void ngx_image_zone_invalidated(ngx_image_zone_t *zone, int64_t at,
     ngx_flag_t in_step);
 
 /*
- * An origin as a whole, known by an identity of its own: counts failures in
- * a row, and forgets them when it has answered.  ngx_image_zone_get() gives
- * the last one, with their number as ->held, how long it took as
- * ->failure_for, and the begin of the first one as ->digest_at.
- */
-void ngx_image_zone_failed(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    image_reason_e reason, image_moment_t *at);
-void ngx_image_zone_answered(ngx_image_zone_t *zone, ngx_image_id_t *id);
-
-/*
  * True the first time that it is called with an identity, for as long as the
  * retention: something was said, and is not to be said again.  Marks push out
  * nothing but marks.
@@ -147,6 +150,26 @@ void ngx_image_zone_release(ngx_image_zone_t *zone, ngx_image_id_t *id,
 
 /* those who wait for its release are to look already now */
 void ngx_image_zone_tell(ngx_image_zone_t *zone, ngx_image_id_t *id);
+
+
+/* outages, ngx_image_zone_outage.c */
+
+/*
+ * An origin, known by an identity of its own: counts a failure of the call
+ * that began at a moment, of one repository or (NULL) of whichever.  Those of
+ * one count for it alone until another one fails, too, and then the count
+ * begins anew.
+ */
+void ngx_image_zone_failed(ngx_image_zone_t *zone, ngx_image_id_t *id,
+    ngx_image_id_t *repository, image_reason_e reason, image_moment_t *at);
+
+/* what failed for a repository is forgotten */
+void ngx_image_zone_answered(ngx_image_zone_t *zone, ngx_image_id_t *id,
+    ngx_image_id_t *repository);
+
+/* NGX_OK with what failed in a row for a repository; NGX_DECLINED: nothing */
+ngx_int_t ngx_image_zone_outage(ngx_image_zone_t *zone, ngx_image_id_t *id,
+    ngx_image_id_t *repository, ngx_image_outage_t *outage);
 
 
 /* sessions, ngx_image_zone_session.c */

@@ -1,6 +1,5 @@
 /*
- * Observations on this host, what invalidates them, failures of origins, and
- * marks.
+ * Observations on this host, what invalidates them, and marks.
  */
 
 #include <ngx_image_zone_sh.h>
@@ -71,11 +70,8 @@ ngx_image_zone_expire(ngx_image_zone_t *zone, ngx_image_zone_kept_t *kept,
 
     observation = &kept->observation;
 
-    /* what has no digest may count something else (an outage's failures) */
-
-    if (observation->digest.algorithm != IMAGE_DIGEST_NONE
-        && (image_age(&observation->digest_at, now) >= zone->retention
-            || kept->digest_known <= invalid))
+    if (image_age(&observation->digest_at, now) >= zone->retention
+        || kept->digest_known <= invalid)
     {
         ngx_memzero(&observation->digest, sizeof(image_digest_t));
         observation->held = 0;
@@ -332,61 +328,6 @@ ngx_image_zone_buried(ngx_image_zone_t *zone, ngx_int_t prepared,
     }
 
     return ngx_max(sh->invalid, e->tombstone.boot);
-}
-
-
-void
-ngx_image_zone_failed(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    image_reason_e reason, image_moment_t *at)
-{
-    image_moment_t           now;
-    image_observation_t     *o;
-    ngx_image_zone_entry_t  *e;
-
-    ngx_image_zone_lock(zone, &now);
-
-    e = ngx_image_zone_find(zone->sh, id);
-
-    if (e == NULL) {
-        e = ngx_image_zone_take(zone->sh, id, NGX_IMAGE_ZONE_FAILURES);
-        ngx_memzero(&e->kept, sizeof(ngx_image_zone_kept_t));
-
-    } else {
-        ngx_image_zone_touch(zone->sh, e);
-    }
-
-    o = &e->kept.observation;
-
-    if (o->held++ == 0) {
-        o->digest_at = *at;
-    }
-
-    if (o->failure == IMAGE_OK || o->failure_at.boot < at->boot) {
-        o->failure = reason;
-        o->failure_at = *at;
-    }
-
-    o->failure_for = now.boot - o->failure_at.boot;
-
-    ngx_image_zone_unlock(zone);
-}
-
-
-void
-ngx_image_zone_answered(ngx_image_zone_t *zone, ngx_image_id_t *id)
-{
-    image_moment_t           now;
-    ngx_image_zone_entry_t  *e;
-
-    ngx_image_zone_lock(zone, &now);
-
-    e = ngx_image_zone_find(zone->sh, id);
-
-    if (e) {
-        ngx_image_zone_forget(zone->sh, e);
-    }
-
-    ngx_image_zone_unlock(zone);
 }
 
 

@@ -4,6 +4,7 @@
  *     ngx_image_zone.c              the memory, its mutex, its table
  *     ngx_image_zone_observation.c  observations, and what invalidates them
  *     ngx_image_zone_claim.c        what must not happen twice at a time
+ *     ngx_image_zone_outage.c       origins that do not answer
  *     ngx_image_zone_session.c      sessions
  *     ngx_image_zone_clock.c        Redis' clock, and windows
  *
@@ -55,6 +56,7 @@ typedef struct {
     union {
         ngx_image_zone_kept_t       kept;
         ngx_image_session_t         session;
+        ngx_image_outage_t          outage;
         ngx_image_zone_claim_t      claim;
         ngx_image_zone_tombstone_t  tombstone;
     };

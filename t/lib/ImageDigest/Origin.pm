@@ -8,6 +8,7 @@ package ImageDigest::Origin;
 #     $origin->digest('app:1');            # what it names now
 #     $origin->set(version => 2);          # all tags move
 #     $origin->set(status => 503, headers => { 'Retry-After' => 7 });
+#     $origin->set(only => 'app');         # ... for that repository alone
 #     $origin->set(hold => 'a');           # calls from now on wait ...
 #     $origin->release('a');               # ... for this
 #     $origin->calls('app:1');             # calls so far: their HEADs
@@ -77,11 +78,13 @@ sub _answer {
         sleep 0.01 until -e "$gates/$gate";
     }
 
-    return [$state->{status}, $state->{headers} || {}, "no\n"]
-        if $state->{status};
+    my ($name, $tag) = $req->{path} =~ m{^/v2/(.*)/manifests/(.*)$};
 
-    my ($name, $tag) = $req->{path} =~ m{^/v2/(.*)/manifests/(.*)$}
-        or return [404, {}, "no\n"];
+    return [$state->{status}, $state->{headers} || {}, "no\n"]
+        if $state->{status}
+           && (!$state->{only} || $state->{only} eq ($name // ''));
+
+    return [404, {}, "no\n"] if !defined $name;
 
     return [404, {}, "no\n"] if $tag =~ /^none/;
 
