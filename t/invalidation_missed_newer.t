@@ -19,7 +19,11 @@ my $redis = ImageDigest::Redis->start;
 my $relay = ImageDigest::Relay->start($redis->port);
 my $origin = ImageDigest::Origin->start;
 my $one = host($redis->url, $origin);
-my $two = host('redis://127.0.0.1:' . $relay->port . ' timeout=1s', $origin);
+my $two = host('redis://127.0.0.1:' . $relay->port . ' timeout=1s', $origin,
+               locations => {
+                   i  => 'image_digest_timeout 20s;',
+                   t0 => "image_digest_timeout 20s;\nimage_digest_ttl 0;",
+                   t1 => "image_digest_timeout 100ms;\nimage_digest_ttl 0;" });
 my ($image, $gone, $none) = map { $origin->name("app:$_") } 1 .. 3;
 my ($old, $new) = map { $origin->digest('app:1', $_) } 1, 2;
 
@@ -43,17 +47,23 @@ for my $known ($image, $gone, $none) {
     is resolve($two, $known, 't0')->{status}, 'RESOLVED', 'one learns more';
 }
 
+# a call that began before the doubt and ends after it is doubted itself, and
+# is no reason to forget what there was
+
+$origin->set(hold => 'late');
+is resolve($two, $image, 't1')->{status}, 'FALLBACK', 'a call under way';
+
 invalidate($redis, $gone);
-$origin->set(version => 3);
+$origin->set(version => 3, hold => '');
 
 $relay->start;
 wait_until { subscribers() == 2 } 'it to listen again';
 wait_until { resolve($two, $gone)->{digest} eq $origin->digest('app:2', 3) }
     'it to find out';
 
-my $answer = resolve($two, $image);
+$origin->release('late');
 
-is $answer->{digest}, $new, 'the older record of Redis is not believed';
+is resolve($two, $image)->{digest}, $new, 'the older record of Redis is not believed';
 is resolve($one, $image)->{digest}, $old, 'which is still there';
 is resolve($two, $image)->{status}, 'HIT', 'and it is known again';
 is resolve($two, $none)->{digest}, $origin->digest('app:3', 3),

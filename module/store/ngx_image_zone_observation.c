@@ -13,6 +13,10 @@ static ngx_int_t ngx_image_zone_prepare(ngx_image_zone_t *zone,
     ngx_str_t *reference, ngx_image_id_t *id);
 static void ngx_image_zone_expire(ngx_image_zone_t *zone,
     ngx_image_zone_kept_t *kept, int64_t invalid, image_moment_t *now);
+static void ngx_image_zone_confirm(ngx_image_zone_kept_t *kept,
+    int64_t known);
+static void ngx_image_zone_retain(ngx_image_zone_kept_t *merged,
+    ngx_image_zone_kept_t *kept);
 
 
 ngx_int_t
@@ -98,7 +102,7 @@ ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
     ngx_uint_t               flags;
     image_moment_t           now;
     ngx_image_id_t           tombstone;
-    ngx_image_zone_kept_t    merged, fresh;
+    ngx_image_zone_kept_t    kept, merged, fresh;
     ngx_image_zone_pool_e    pool;
     ngx_image_zone_entry_t  *e;
 
@@ -116,27 +120,18 @@ ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
     e = ngx_image_zone_find(zone->sh, id);
 
     if (e) {
-        merged = e->kept;
-
-        /*
-         * Redis has just told when the reference was invalidated, so what is
-         * kept here is known to be valid, too, if it began after that: it is
-         * not to give way to what is older (rule 5)
-         */
-
-        if (merged.digest_known > buried) {
-            merged.digest_known = ngx_max(merged.digest_known, known);
-        }
-
-        if (merged.failure_known > buried) {
-            merged.failure_known = ngx_max(merged.failure_known, known);
-        }
-
-        ngx_image_zone_expire(zone, &merged, invalid, &now);
+        kept = e->kept;
+        ngx_image_zone_expire(zone, &kept, buried, &now);
+        ngx_image_zone_confirm(&kept, known);
 
     } else {
-        ngx_memzero(&merged, sizeof(ngx_image_zone_kept_t));
+        ngx_memzero(&kept, sizeof(ngx_image_zone_kept_t));
     }
+
+    /* what is in doubt has no say, but stays until Redis has told of it */
+
+    merged = kept;
+    ngx_image_zone_expire(zone, &merged, invalid, &now);
 
     *old = merged.observation.digest;
 
@@ -157,9 +152,13 @@ ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
         merged.failure_known = fresh.failure_known;
     }
 
+    *observation = merged.observation;
+
     if (flags == 0 && e == NULL) {
         goto done;
     }
+
+    ngx_image_zone_retain(&merged, &kept);
 
     pool = (merged.observation.digest.algorithm != IMAGE_DIGEST_NONE)
            ? NGX_IMAGE_ZONE_DIGESTS : NGX_IMAGE_ZONE_FAILURES;
@@ -182,9 +181,47 @@ done:
 
     ngx_image_zone_unlock(zone);
 
-    *observation = merged.observation;
-
     return flags;
+}
+
+
+/*
+ * Redis has told when the reference was invalidated last: what is left here
+ * began after that, and does not give way to what is older (rule 5).
+ */
+
+static void
+ngx_image_zone_confirm(ngx_image_zone_kept_t *kept, int64_t known)
+{
+    kept->digest_known = ngx_max(kept->digest_known, known);
+    kept->failure_known = ngx_max(kept->failure_known, known);
+}
+
+
+/* the slots that are empty are what they were */
+
+static void
+ngx_image_zone_retain(ngx_image_zone_kept_t *merged,
+    ngx_image_zone_kept_t *kept)
+{
+    image_observation_t  *m, *k;
+
+    m = &merged->observation;
+    k = &kept->observation;
+
+    if (m->digest.algorithm == IMAGE_DIGEST_NONE) {
+        m->digest = k->digest;
+        m->digest_at = k->digest_at;
+        m->held = k->held;
+        merged->digest_known = kept->digest_known;
+    }
+
+    if (m->failure == IMAGE_OK) {
+        m->failure = k->failure;
+        m->failure_at = k->failure_at;
+        m->failure_for = k->failure_for;
+        merged->failure_known = kept->failure_known;
+    }
 }
 
 
@@ -327,7 +364,7 @@ ngx_image_zone_buried(ngx_image_zone_t *zone, ngx_int_t prepared,
         return NGX_IMAGE_ZONE_VALID;
     }
 
-    return ngx_max(sh->invalid, e->tombstone.boot);
+    return e->tombstone.boot;
 }
 
 
