@@ -63,7 +63,7 @@ wait_until { resolve($two, $gone)->{digest} eq $origin->digest('app:2', 3) }
 
 $origin->release('late');
 
-is resolve($two, $image)->{digest}, $new, 'the older record of Redis is not believed';
+is resolve($two, $image)->{digest}, $new, 'no older record is believed';
 is resolve($one, $image)->{digest}, $old, 'which is still there';
 is resolve($two, $image)->{status}, 'HIT', 'and it is known again';
 is resolve($two, $none)->{digest}, $origin->digest('app:3', 3),

@@ -75,6 +75,17 @@ subtest 'a clock that is none' => sub {
         wait_until { $redis->cli('GET', $clock) =~ /^\d{16} 0$/ } 'mended';
     }
 
+    my ($record) = record($redis, $new);
+    my $record_at = sub { $redis->cli('HGET', $record, 'digest_at') };
+
+    for my $expiry ('9007199254740993', '9000000000000000000') {
+        my $before = $record_at->();
+
+        $redis->cli('PEXPIRE', $clock, $expiry);
+        is resolve($two, $new, 't0')->{status}, 'RESOLVED', 'kept for ever';
+        wait_until { $record_at->() > $before } 'a record of it';
+    }
+
     $redis->cli('DEL', $clock);
     $redis->cli('RPUSH', $clock, 'x');
     is resolve($two, $new, 't0')->{status}, 'RESOLVED', 'a list';

@@ -10,6 +10,9 @@
 #define NGX_HTTP_IMAGE_ZONE          (8 * 1024 * 1024)
 #define NGX_HTTP_IMAGE_PULL_TIMEOUT  (5 * 60 * 1000)     /* milliseconds */
 
+/* failures are kept in Redis for so long at the least, microseconds */
+#define NGX_HTTP_IMAGE_FAILURES      (60 * NGX_HTTP_IMAGE_SECOND)
+
 
 typedef char *(*ngx_http_image_resolver_pt)(ngx_conf_t *cf,
     ngx_image_resolver_t *resolver);
@@ -372,6 +375,12 @@ ngx_http_image_resolver_complete(ngx_conf_t *cf,
 
     shared->zone = resolver->zone;
     shared->retention = resolver->retention;
+
+    /* hosts that wait for the call may use it all the same (rule 4) */
+
+    shared->failures = ngx_min(ngx_max(resolver->negative_ttl,
+                                       NGX_HTTP_IMAGE_FAILURES),
+                               resolver->retention);
 
     if (shared->prefix.len == 0) {
 

@@ -58,6 +58,7 @@ struct ngx_image_shared_conf_s {
     ngx_str_t                   channel;
     ngx_str_t                   secret;      /* empty: records carry no MAC */
     int64_t                     retention;   /* microseconds */
+    int64_t                     failures;    /* likewise, of failures */
     ngx_image_zone_t           *zone;        /* is told Redis' time, and what
                                                 was invalidated */
 

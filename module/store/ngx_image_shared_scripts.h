@@ -49,8 +49,10 @@
 "    return answer('behind', decimal(seen))\n"                               \
 "end\n"                                                                      \
 "\n"                                                                         \
+"-- a key that somebody else wrote may have an expiry beyond all numbers\n"  \
 "redis.call('SET', KEYS[1], decimal(now) .. ' ' .. decimal(floor), 'PX',\n"  \
-"           math.max(redis.call('PTTL', KEYS[1]), keep))\n"                  \
+"           decimal(math.min(math.max(redis.call('PTTL', KEYS[1]), keep),\n" \
+"                            1e15)))\n"                                      \
 "\n"                                                                         \
 "-- the fields of a hash.  What is no hash at all is malformed, and so is\n" \
 "-- what has a field that is longer than the longest reference: seventeen\n" \
@@ -166,9 +168,10 @@ NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
  * Store and release.  KEYS[2]: the record, KEYS[3]: when the reference was
  * invalidated, KEYS[4]: the lease.  ARGV from 6: "digest" or "failure", when
  * the origin call began, the digest or the reason, reference, platform,
- * engine, its MAC; and of a digest with a MAC: the begin of the newest and
- * of the first observation of the run that the writer has seen, and the MAC
- * of its going on.
+ * engine, its MAC; then of a failure for how many milliseconds it is kept;
+ * and of a digest with a MAC: the begin of the newest and of the first
+ * observation of the run that the writer has seen, and the MAC of its going
+ * on.
  *
  * Rule 5: an older observation never replaces a newer one of its slot; and a
  * failure never touches the digest.  A run of observations of one digest goes
@@ -257,8 +260,9 @@ NGX_IMAGE_SHARED_LEASE_LUA                                                   \
 "redis.call('HSET', KEYS[2], 'version', '1', 'reference', ARGV[9],\n"        \
 "           'platform', ARGV[10], 'engine', ARGV[11])\n"                     \
 "\n"                                                                         \
-"if redis.call('PTTL', KEYS[2]) < keep then\n"                               \
-"    redis.call('PEXPIRE', KEYS[2], keep)\n"                                 \
+"local span = slot == 'failure' and tonumber(ARGV[13]) or keep\n"            \
+"if redis.call('PTTL', KEYS[2]) < span then\n"                               \
+"    redis.call('PEXPIRE', KEYS[2], decimal(span))\n"                        \
 "end\n"                                                                      \
 "\n"                                                                         \
 "return answer('stored')\n"

@@ -304,6 +304,10 @@ ngx_image_shared_args_store(ngx_image_shared_task_t *task,
             return NGX_ERROR;
         }
 
+    } else if (record->failure) {
+        ngx_image_shared_decimal(&argv[n++], texts->until,
+                                 task->command.conf->failures / 1000);
+
     } else {
         ngx_str_null(&argv[n]);
         ngx_str_null(&argv[n + 1]);
