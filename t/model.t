@@ -26,12 +26,13 @@ my %switches = (
         BUG_PURGE_OVERTAKEN
         BUG_STORE_AFTER_PURGE
         BUG_ANSWER_UNHEARD
-        BUG_WANT_WITHOUT_TOMB
     )],
     'freshness OUTAGE' => [qw(
         BUG_NEWS_HIDES_GAP
         BUG_READ_BEFORE_JOIN
         BUG_SAME_MOMENT
+        BUG_UNCONFIRMED
+        BUG_DOUBT_FORGETS
     )],
     'lease FAULT' => [qw(
         BUG_NO_RING_ON_RELEASE

@@ -19,7 +19,8 @@
  *
  * rule 2, 3   a digest that is used was the tag's at some moment between the
  *             reader's arrival - T and now
- * rule 5      in the zone and in Redis, what replaces is newer
+ * rule 5      in the zone and in Redis, what replaces is newer, also what is
+ *             in doubt since an invalidation may have been missed
  * rule 6      both of these with a late store, and with a clock set back
  * rule 12     what began before an invalidation is not read from Redis or
  *             stored there after it, nor used by a host that has the news
@@ -49,7 +50,7 @@
 #define OUTAGES        0
 #define WORKERS        2
 #elif defined(RUN_OUTAGE)
-#define END            4
+#define END            5
 #define MOVES          0
 #define FAILOVERS      0
 #define PURGED         2
@@ -108,7 +109,9 @@ Observation record;
 /* this host: its zone, its subscription */
 
 Observation zone;
+short told;                     /* when that was last known to be valid */
 byte tomb, tomb_of;             /* tombstone; the invalidation it is for */
+byte doubt;                     /* all that was known up to here is in doubt */
 byte known;                     /* up to here no invalidation was missed */
 mtype subscription = UP;
 byte missed;                    /* answer to the reading after an outage */
@@ -199,34 +202,84 @@ bool joins;
 #define MOMENT       MAX(REDIS_NOW, invalidated + 1)
 #endif
 
-#ifdef BUG_WANT_WITHOUT_TOMB
-#define CAP(want)    (want)
+#ifdef BUG_UNCONFIRMED
+#define CONFIRMED(w) skip
 #else
-#define CAP(want)    ((want) < now - tomb -> (want) : now - tomb)
+#define CONFIRMED(w) told = MAX(told, SENT(w))
+#endif
+
+#ifdef BUG_DOUBT_FORGETS
+#define DOUBTED      forget_zone()
+#else
+#define DOUBTED      skip
 #endif
 
 
 /* the zone */
 
-inline zone_put(w, moment)
+inline forget_zone()
+{
+    zone.digest = NONE;
+    zone.began = 0;
+    zone.old = false;
+    told = 0
+}
+
+
+inline keep(w, moment, valid)
 {
     if
-    :: LOCAL(w) && moment > TOMB_PUT &&
-       (zone.digest == NONE || zone.began <= TOMB_PUT ||
+    :: valid > TOMB_PUT && valid > doubt &&
+       (zone.digest == NONE || told <= TOMB_PUT || told <= doubt ||
         NEWER(moment, zone.began)) ->
-        assert(zone.digest == NONE || zone.began <= tomb ||
+        assert(zone.digest == NONE || told <= tomb ||
                moment > zone.began);                            /* rule 5 */
         zone.digest = call[w].digest;
         zone.began = moment;
         zone.old = call[w].old;
+        told = valid;
         JOINED(true)
     :: else
     fi
 }
 
 
-#define USABLE(d, b)  ((d) != NONE && (b) > TOMB_GET &&                     \
-                       ((b) > arrival || now - (b) < ttl || JOINS))
+/* Redis has just told when the tag was invalidated: what it has of it is
+   valid, and so is what began here after that */
+
+inline zone_told(w)
+{
+    if
+    :: LOCAL(w) ->
+        if
+        :: zone.digest != NONE && told > TOMB_PUT -> CONFIRMED(w)
+        :: else
+        fi;
+
+        keep(w, FOUND(w), SENT(w))
+    :: else
+    fi
+}
+
+
+inline zone_put(w)
+{
+    if
+    :: LOCAL(w) ->
+        if
+        :: zone.digest != NONE && told <= doubt -> DOUBTED
+        :: else
+        fi;
+
+        keep(w, SENT(w), SENT(w))
+    :: else
+    fi
+}
+
+
+#define USABLE(d, b, valid)  ((d) != NONE &&                                \
+                              (valid) > TOMB_GET && (valid) > doubt &&      \
+                              ((b) > arrival || now - (b) < ttl || JOINS))
 
 
 /* by this host's clock at receipt, which is never too early */
@@ -281,9 +334,10 @@ inline script_lookup(w)
 
             if
             :: w == 0 && waiting && call[w].sent == now &&
-               REDIS_NOW - record.began < CAP(MAX(ttl, now - arrival)) ->
+               now > tomb && now > doubt &&
+               REDIS_NOW - record.began < MAX(ttl, now - arrival) ->
                 assert(USABLE(record.digest,
-                              now - (REDIS_NOW - record.began)))
+                              now - (REDIS_NOW - record.began), now))
             :: else
             fi
         :: else
@@ -396,8 +450,7 @@ end:
         hear(w);
 
         if
-        :: call[w].digest != NONE ->
-            zone_put(w, FOUND(w))
+        :: call[w].digest != NONE -> zone_told(w)
         :: else
         fi;
 
@@ -411,7 +464,7 @@ end:
         call[w].at = ANSWERED }
 
     :: d_step { call[w].at == ANSWERED ->
-        zone_put(w, SENT(w));
+        zone_put(w);
         call[w].at = STORE }
 
     :: d_step { call[w].at == STORE && call[w].began != NONE ->
@@ -455,7 +508,7 @@ end:
 
     :: d_step { !waiting -> arrive(TTL) }
 
-    :: d_step { waiting && USABLE(zone.digest, zone.began) ->
+    :: d_step { waiting && USABLE(zone.digest, zone.began, told) ->
         assert(fit & BIT(zone.digest));                         /* 2, 3, 6 */
         assert(!(zone.old && heard)) }                          /* rule 12 */
     od
@@ -521,7 +574,7 @@ end:
         if
         :: missed > known ->
             known = missed;
-            tomb = now
+            doubt = now
         :: else
         fi;
 
