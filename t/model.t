@@ -32,7 +32,6 @@ my %switches = (
         BUG_READ_BEFORE_JOIN
         BUG_SAME_MOMENT
         BUG_UNCONFIRMED
-        BUG_DOUBT_FORGETS
     )],
     'lease FAULT' => [qw(
         BUG_NO_RING_ON_RELEASE

@@ -208,23 +208,8 @@ bool joins;
 #define CONFIRMED(w) told = MAX(told, SENT(w))
 #endif
 
-#ifdef BUG_DOUBT_FORGETS
-#define DOUBTED      forget_zone()
-#else
-#define DOUBTED      skip
-#endif
-
 
 /* the zone */
-
-inline forget_zone()
-{
-    zone.digest = NONE;
-    zone.began = 0;
-    zone.old = false;
-    told = 0
-}
-
 
 inline keep(w, moment, valid)
 {
@@ -265,13 +250,7 @@ inline zone_told(w)
 inline zone_put(w)
 {
     if
-    :: LOCAL(w) ->
-        if
-        :: zone.digest != NONE && told <= doubt -> DOUBTED
-        :: else
-        fi;
-
-        keep(w, SENT(w), SENT(w))
+    :: LOCAL(w) -> keep(w, SENT(w), SENT(w))
     :: else
     fi
 }
