@@ -381,7 +381,11 @@ subtest '(e) calls of the origin' => sub {
     keeps('the owner was stopped', @two,
           fault('stop', 2, 3, host => 'h1'));
     breaks('e', 'the other one was', @two,
-           fault('stop', 4, 5, host => 'h2'));
+           fault('stop', 4, 5.2, host => 'h2'));
+    keeps('... for long, with its request on the way', @two,
+          fault('stop', 3.5, 5.4, host => 'h2'));
+    breaks('e', '... and asked later', @two,
+           fault('stop', 2.5, 4.8, host => 'h2'));
     keeps('Redis was away', @two, fault('redis_stop', 3, 5));
     keeps('Redis\' clock was behind', @two,
           fault('failover', 0, 0.5, behind => 4));

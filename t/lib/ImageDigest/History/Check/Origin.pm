@@ -13,6 +13,10 @@ use ImageDigest::History::Disturbances;
 
 our $noticed = 0.25;
 
+# A lease lasts 2 seconds, and was renewed up to 0.5 before its owner halted.
+
+our $lapse = 1.5;
+
 
 sub check {
     my ($history) = @_;
@@ -55,6 +59,15 @@ sub _overlap {
             $history->count('admitted: origin calls overlap, an owner halted');
             return;
         }
+    }
+
+    # ... or it is the later one's, which halted with its request on the way
+
+    if (grep { $_->{end} - $_->{start} >= $lapse }
+        $faults->during('halted', $call->{host}, $to - 0.5, $to))
+    {
+        $history->count('admitted: origin calls overlap, an owner halted');
+        return;
     }
 
     # between hosts: Redis was away or not used
