@@ -49,7 +49,7 @@ my @surprises = (
                               0, 'ours', 0, (undef) x 15),
         'malformed answer'],
     ['RESP3', "%1\r\n+a\r\n:1\r\n", 'Protocol error|another protocol'],
-    ['a RESP3 null', "_\r\n", 'Bad|Protocol error'],
+    ['a RESP3 null', "_\r\n", 'Bad|Protocol error|malformed answer'],
 );
 
 my %answers = map { $_->[0] => $_->[1] } @surprises;
