@@ -3,9 +3,11 @@
 # NGINX_SRC: an nginx source tree to build against; Debian's nginx-dev if
 # empty.  With it the tests run that tree's nginx.
 # SANITIZE=1: address and undefined behaviour sanitizers; needs NGINX_SRC.
+# VALGRIND=1: the tests run nginx under valgrind.
 
 NGINX_SRC =
 SANITIZE  =
+VALGRIND  =
 BUILD     = build
 MODULE    = $(BUILD)/ngx_http_image_digest_module.so
 JOBS      = $(shell nproc 2>/dev/null || echo 2)
@@ -72,7 +74,13 @@ endif
 
 # not NGINX: nginx itself reads a variable of that name
 
+ifeq ($(VALGRIND),)
 BUILT_WITH = NGINX_BINARY='$(NGINX_BINARY)' NGINX_MODULE='$(MODULE)'
+else
+BUILT_WITH = NGINX_BINARY='$(abspath t/run/valgrind)' \
+	VALGRIND='$(NGINX_BINARY)' NGINX_MODULE='$(MODULE)'
+PACKAGES_TEST += valgrind
+endif
 
 OPTIONS = $(CC) $(CFLAGS) $(WARNINGS) $(HARDEN) $(LINK) $(NGINX_SRC)
 
@@ -96,7 +104,8 @@ help:
 	@echo 'make clean      remove build/'
 	@echo
 	@echo 'With NGINX_SRC=/path/to/nginx it is built against that tree,'
-	@echo 'with CC=clang by clang, with SANITIZE=1 under sanitizers.'
+	@echo 'with CC=clang by clang, with SANITIZE=1 under sanitizers;'
+	@echo 'with VALGRIND=1 the tests run it under valgrind.'
 
 
 # build
