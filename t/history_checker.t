@@ -220,6 +220,24 @@ subtest '(5) a newer observation wins' => sub {
           { %{ $both[1] }, status => 'RESOLVED' });
     keeps('the zone was lost', $job, @both,
           fault('kill', 10.7, 10.8, host => 'h1'));
+
+    my $call = sub {
+        my ($host, $start, $digest) = @_;
+
+        return { ev => 'origin', host => $host, tag => 't', method => 'HEAD',
+                 start => $start, end => $start + 0.01, digest => $digest };
+    };
+    my $new = $call->('h1', 10.4, $B);
+    my $cut = fault('cut_origin', 9, 9.9, host => 'h1');
+
+    breaks('5', 'its call began before', $job, @both, $new,
+           $call->('h2', 9.8, $A));
+    keeps('its call may have begun later', $job, @both, $new,
+          $call->('h2', 10, $A));
+    keeps('... as the other was long on its way', $job, @both, $new,
+          $call->('h2', 9.8, $A), $cut);
+    breaks('5', '... which it was not', $job, @both, $new,
+           $call->('h2', 9.8, $A), { %$cut, host => 'h2' });
 };
 
 subtest '(c) what is promised' => sub {

@@ -20,6 +20,12 @@ use ImageDigest::History::Disturbances;
 
 our $message = 0.5;
 
+# So long may a call be on its way to the origin, where all is well; and where
+# its host was cut off or stood still, until the connection is tried again.
+
+our $busy = 0.5;
+our $connect = 3;
+
 
 sub check {
     my ($history) = @_;
@@ -85,10 +91,44 @@ sub _newer_wins {
             'emptied', $request->{host}, $newest->{request}{start},
             $request->{end});
 
+        if (_began_later($history, $request, $newest->{request})) {
+            $history->count('admitted: older, but its call began later');
+            next;
+        }
+
         $history->violation('5', 'an older observation replaced a newer one',
                             $newest->{request}, $request,
                             $history->moves_around($request));
     }
+}
+
+
+# It is the begin of a call that counts.  One that was long on its way to the
+# origin may see a newer digest than one that began after it.
+
+sub _began_later {
+    my ($history, $request, $newest) = @_;
+
+    my @calls = grep { $_->{tag} eq $request->{tag} && $_->{digest} }
+                @{ $history->{origin} };
+    my @begins;
+
+    for my $call (grep { $_->{digest} eq $newest->{digest}
+                         && $_->{start} <= $newest->{end} } @calls)
+    {
+        my ($host, $start) = @$call{qw(host start)};
+
+        push @begins, $start - $busy,
+             map { $_->{start} - $busy }
+             map { $history->{faults}->during($_, $host, $start - $connect,
+                                              $start) }
+             qw(origin halted);
+    }
+
+    my ($first) = sort { $a <=> $b } @begins;
+
+    return $first && grep { $_->{digest} eq $request->{digest}
+                            && $_->{start} >= $first } @calls;
 }
 
 
