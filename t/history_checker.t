@@ -396,6 +396,14 @@ subtest '(e) calls of the origin' => sub {
     keeps('one that was given up', $call->('h1', 5, 6, aborted => 1),
           $call->('h2', 5.8, 6.5));
 
+    my $gone = $call->('h2', 5.5, 5.6, aborted => 1);
+
+    breaks('e', 'one that was given up soon', $two[0], $gone);
+    keeps('... before it came', $two[0], $gone,
+          fault('cut_origin', 3, 5, host => 'h2'));
+    breaks('e', '... but it was not', $two[0], { %$gone, end => 5.9 },
+           fault('cut_origin', 3, 5, host => 'h2'));
+
     keeps('the owner was stopped', @two,
           fault('stop', 2, 3, host => 'h1'));
     breaks('e', 'the other one was', @two,

@@ -32,13 +32,28 @@ sub check {
 
         my $before = $last{ $call->{tag} };
 
-        if ($before && $call->{start} < _end($before)) {
+        if ($before && $call->{start} < _end($before)
+            && !_gone($history, $call))
+        {
             _overlap($history, $before, $call);
         }
 
         $last{ $call->{tag} } = $call
             if !$before || _end($call) > _end($before);
     }
+}
+
+
+# Had its host given it up before it came, as it was cut off?
+
+sub _gone {
+    my ($history, $call) = @_;
+
+    my ($start, $end) = @$call{qw(start end)};
+
+    return $call->{aborted} && $end - $start < $noticed
+           && $history->{faults}->during('origin', $call->{host},
+                                         $start - $noticed, $start, 1);
 }
 
 
