@@ -105,7 +105,7 @@ END
 
         wait_until {
             $answer = resolve($host, $origin->name('app:40'));
-            $answer->{status} ne 'HIT' || $answer->{age} < 1;
+            $answer->{status} eq 'SHARED';
         } 'it to come', 5;
 
         is $answer->{digest}, $origin->digest('app:40', 1), 'the right one';

@@ -309,8 +309,7 @@ ngx_image_lookup_outcome(ngx_image_lookup_t *lookup)
 
         /* a run ends with a lost record: other hosts may have seen it end */
 
-        (void) ngx_image_lookup_keep(lookup, &o, NGX_IMAGE_ZONE_OWN,
-                                     lookup->lost);
+        (void) ngx_image_lookup_keep(lookup, &o, NULL, lookup->lost);
         return;
 
     case IMAGE_OVERLOADED:
@@ -330,7 +329,7 @@ ngx_image_lookup_outcome(ngx_image_lookup_t *lookup)
         o.failure = call->reason;
         o.failure_at = lookup->began;
 
-        flags = ngx_image_lookup_keep(lookup, &o, NGX_IMAGE_ZONE_OWN, 0);
+        flags = ngx_image_lookup_keep(lookup, &o, NULL, 0);
     }
 
     /* a permanent failure is said once for a reference */
@@ -413,7 +412,7 @@ ngx_image_lookup_limited(ngx_image_resolver_t *resolver, ngx_image_id_t *id,
 
 ngx_uint_t
 ngx_image_lookup_keep(ngx_image_lookup_t *lookup, image_observation_t *o,
-    int64_t known, ngx_flag_t from_run)
+    ngx_image_told_t *told, ngx_flag_t from_run)
 {
     u_char          was[IMAGE_DIGEST_TEXT], is[IMAGE_DIGEST_TEXT];
     size_t          was_len, is_len;
@@ -425,7 +424,7 @@ ngx_image_lookup_keep(ngx_image_lookup_t *lookup, image_observation_t *o,
     flags = ngx_image_zone_put(lookup->resolver->zone,
                                &lookup->question.subject.id,
                                &lookup->question.subject.reference,
-                               &lookup->observation, known, from_run, &old);
+                               &lookup->observation, told, from_run, &old);
 
     if (flags & IMAGE_MERGE_MOVED) {
         was_len = image_digest_format(&old, was);
@@ -456,7 +455,7 @@ ngx_image_lookup_keep_limit(ngx_image_lookup_t *lookup, image_moment_t *at,
 
     (void) ngx_image_zone_put(lookup->resolver->zone,
                               &lookup->question.subject.limit_id, NULL, &o,
-                              NGX_IMAGE_ZONE_OWN, 0, &old);
+                              NULL, 0, &old);
 }
 
 

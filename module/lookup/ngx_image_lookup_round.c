@@ -567,15 +567,19 @@ ngx_image_lookup_fleet_keep(ngx_image_lookup_t *lookup)
     from = NGX_IMAGE_FROM_ZONE;
 
     if (o.digest.algorithm != IMAGE_DIGEST_NONE || o.failure != IMAGE_OK) {
-        flags = ngx_image_lookup_keep(lookup, &o, op->sent.boot, 1);
+        flags = ngx_image_lookup_keep(lookup, &o, &op->told, 1);
 
-        if (flags & (IMAGE_MERGE_DIGEST|IMAGE_MERGE_FAILURE)) {
+        /* what was known here, but in doubt, is known by Redis, too */
+
+        if ((flags & (IMAGE_MERGE_DIGEST|IMAGE_MERGE_FAILURE))
+            || image_digest_equal(&o.digest, &lookup->observation.digest))
+        {
             from = NGX_IMAGE_FROM_SHARED;
-
-            /* it may be enough for those who wait in other workers */
-
-            ngx_image_zone_tell(lookup->resolver->zone, &lookup->lease_id);
         }
+
+        /* it may be enough for those who wait in other workers */
+
+        ngx_image_zone_tell(lookup->resolver->zone, &lookup->lease_id);
 
         if (flags & IMAGE_MERGE_NEW) {
             ngx_str_set(&detail, "another host has asked");

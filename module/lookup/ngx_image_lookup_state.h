@@ -149,7 +149,7 @@ void ngx_image_lookup_call_ended(ngx_image_lookup_t *lookup);
 
 /* into the zone, and what the zone makes of it back into the lookup */
 ngx_uint_t ngx_image_lookup_keep(ngx_image_lookup_t *lookup,
-    image_observation_t *o, int64_t known, ngx_flag_t from_run);
+    image_observation_t *o, ngx_image_told_t *told, ngx_flag_t from_run);
 void ngx_image_lookup_keep_limit(ngx_image_lookup_t *lookup,
     image_moment_t *at, int64_t span);
 

@@ -177,8 +177,8 @@ ngx_image_zone_lay_out(ngx_image_zone_sh_t *sh)
 
     sizes[NGX_IMAGE_ZONE_SESSIONS] = n / NGX_IMAGE_ZONE_SESSIONS_PART;
     sizes[NGX_IMAGE_ZONE_FAILURES] = n / NGX_IMAGE_ZONE_FAILURES_PART;
-    sizes[NGX_IMAGE_ZONE_MARKS] = n / NGX_IMAGE_ZONE_SMALL_PART;
-    sizes[NGX_IMAGE_ZONE_TOMBSTONES] = n / NGX_IMAGE_ZONE_SMALL_PART;
+    sizes[NGX_IMAGE_ZONE_MARKS] = ngx_max(n / NGX_IMAGE_ZONE_SMALL_PART, 1);
+    sizes[NGX_IMAGE_ZONE_TOMBSTONES] = sizes[NGX_IMAGE_ZONE_MARKS];
     sizes[NGX_IMAGE_ZONE_CLAIMS] = ngx_max(n / NGX_IMAGE_ZONE_SMALL_PART,
                                            NGX_IMAGE_ZONE_CLAIMS_LEAST);
 

@@ -32,6 +32,17 @@ typedef struct {
 } ngx_image_id_t;
 
 
+/* invalid until then: never; moments before this host's boot are below 0 */
+#define NGX_IMAGE_ZONE_VALID  INT64_MIN
+
+/* what Redis tells of a reference, by the boot-time clock in microseconds */
+
+typedef struct {
+    int64_t          known;        /* when it was asked */
+    int64_t          invalid;      /* what began up to then is */
+} ngx_image_told_t;
+
+
 /* what a session is held to (rule 13) */
 
 typedef struct {
@@ -97,15 +108,12 @@ ngx_int_t ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
 /*
  * Merges an observation into the zone (image_observation_merge()), and copies
  * the outcome back into *observation.  *old is the digest that was there,
- * where IMAGE_MERGE_MOVED is among the flags returned.  "known" is when Redis
- * was asked, which says what is invalid, by the boot-time clock; else
- * NGX_IMAGE_ZONE_OWN: what a call of this host gives is as old as the call.
+ * where IMAGE_MERGE_MOVED is among the flags returned.  "told" is what Redis
+ * says of invalidations beside it; NULL: it is of a call of this host.
  */
-#define NGX_IMAGE_ZONE_OWN  INT64_MIN
-
 ngx_uint_t ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    ngx_str_t *reference, image_observation_t *observation, int64_t known,
-    ngx_flag_t from_run, image_digest_t *old);
+    ngx_str_t *reference, image_observation_t *observation,
+    ngx_image_told_t *told, ngx_flag_t from_run, image_digest_t *old);
 
 /*
  * Rule 12: nothing of the reference that began up to a moment by the boot-time

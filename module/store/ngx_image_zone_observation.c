@@ -94,10 +94,10 @@ ngx_image_zone_expire(ngx_image_zone_t *zone, ngx_image_zone_kept_t *kept,
 
 ngx_uint_t
 ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    ngx_str_t *reference, image_observation_t *observation, int64_t known,
-    ngx_flag_t from_run, image_digest_t *old)
+    ngx_str_t *reference, image_observation_t *observation,
+    ngx_image_told_t *told, ngx_flag_t from_run, image_digest_t *old)
 {
-    int64_t                  invalid, buried;
+    int64_t                  known, invalid, buried;
     ngx_int_t                prepared;
     ngx_uint_t               flags;
     image_moment_t           now;
@@ -106,14 +106,19 @@ ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
     ngx_image_zone_pool_e    pool;
     ngx_image_zone_entry_t  *e;
 
+    /* what a call of this host gives is known as long as the call */
+
+    known = told ? told->known : NGX_IMAGE_ZONE_VALID;
+
     invalid = NGX_IMAGE_ZONE_VALID;
-    buried = NGX_IMAGE_ZONE_VALID;
+    buried = told ? told->invalid : NGX_IMAGE_ZONE_VALID;
     prepared = ngx_image_zone_prepare(zone, reference, &tombstone);
 
     ngx_image_zone_lock(zone, &now);
 
     if (reference) {
-        buried = ngx_image_zone_buried(zone, prepared, &tombstone, &now);
+        invalid = ngx_image_zone_buried(zone, prepared, &tombstone, &now);
+        buried = ngx_max(buried, invalid);
         invalid = ngx_max(buried, zone->sh->invalid);
     }
 
