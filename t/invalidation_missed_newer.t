@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# Rules 5 and 12: a host that may have missed invalidations doubts what it has
-# until Redis tells when the reference was invalidated.  What it learnt by
-# itself meanwhile does not give way to the older record that Redis has.
+# Rules 5 and 12: a host that may have missed invalidations doubts what it has.
+# What it learnt by itself meanwhile does not give way to the older record that
+# Redis has: neither is used, and the registry is asked.
 
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ my $two = host('redis://127.0.0.1:' . $relay->port . ' timeout=1s', $origin,
                    t0 => "image_digest_timeout 20s;\nimage_digest_ttl 0;",
                    t1 => "image_digest_timeout 100ms;\nimage_digest_ttl 0;" });
 my ($image, $gone, $none) = map { $origin->name("app:$_") } 1 .. 3;
-my ($old, $new) = map { $origin->digest('app:1', $_) } 1, 2;
+my ($old, $newest) = map { $origin->digest('app:1', $_) } 1, 3;
 
 sub subscribers {
     return $redis->cli('PUBSUB', 'SHARDNUMSUB',
@@ -63,8 +63,8 @@ wait_until { resolve($two, $gone)->{digest} eq $origin->digest('app:2', 3) }
 
 $origin->release('late');
 
-is resolve($two, $image)->{digest}, $new, 'no older record is believed';
-is resolve($one, $image)->{digest}, $old, 'which is still there';
+is resolve($two, $image)->{digest}, $newest, 'no older record is believed';
+is resolve($one, $image)->{digest}, $old, 'which another host still has';
 is resolve($two, $image)->{status}, 'HIT', 'and it is known again';
 is resolve($two, $none)->{digest}, $origin->digest('app:3', 3),
     'what Redis does not know is asked for';

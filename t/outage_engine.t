@@ -54,7 +54,7 @@ sub calls { return scalar(() = $engine->requests) }
 
 sub downs {
     return scalar(() = $cache->log(
-        qr/\[error\].*engine "one" does not answer, 3 times in a row/));
+        qr/\[error\].*engine "one" does not answer for \S+, 3 times in a row/));
 }
 
 sub ups {

@@ -17,7 +17,7 @@ use ImageDigest::Clock;
 use ImageDigest::Origin;
 use ImageDigest::Util qw(certificate wait_until);
 
-my $down = qr/\[error\].*registry "[\d.:]+" does not answer, \d+ times/;
+my $down = qr/\[error\].*registry "[\d.:]+" does not answer for \S+, \d+ times/;
 my $up = qr/\[notice\].*registry "[\d.:]+" answers again/;
 my $number = 0;
 

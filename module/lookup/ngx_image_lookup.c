@@ -199,7 +199,7 @@ ngx_image_lookup(ngx_image_resolver_t *resolver,
     if (lookup->state == NGX_IMAGE_LOOKUP_DELAYED) {
         ngx_image_lookup_round(lookup);
 
-    } else {
+    } else if (lookup->state != NGX_IMAGE_LOOKUP_FLEET) {
         ngx_image_lookup_outage_serve(lookup);
     }
 
@@ -286,7 +286,7 @@ ngx_image_lookup_create(ngx_image_resolver_t *resolver,
     ngx_image_question_t *question)
 {
     ngx_log_t             *log;
-    ngx_str_t              path;
+    ngx_str_t              repository;
     ngx_pool_t            *pool;
     ngx_image_lookup_t    *lookup;
     ngx_image_question_t  *copy;
@@ -329,8 +329,11 @@ ngx_image_lookup_create(ngx_image_resolver_t *resolver,
 
     image_reference_copy(copy->reference, question->reference);
 
-    path.data = (u_char *) copy->reference->path.data;
-    path.len = copy->reference->path.len;
+    /* the domain and the path, which the text begins with */
+
+    repository.data = copy->reference->text;
+    repository.len = copy->reference->domain.len + 1
+                     + copy->reference->path.len;
 
     *copy->platform = *question->platform;
 
@@ -349,10 +352,13 @@ ngx_image_lookup_create(ngx_image_resolver_t *resolver,
                                    &copy->subject.limit_id)
            != NGX_OK
         || ngx_image_lookup_derive(&lookup->repository_id, "repository",
-                                   &path, &copy->subject.limit_id)
+                                   &repository, &copy->subject.limit_id)
            != NGX_OK
-        || ngx_image_lookup_derive(&lookup->probe_id, "probe", NULL,
-                                   &copy->subject.limit_id)
+        || ngx_image_lookup_derive(&lookup->probe_ids[0], "probe", NULL,
+                                   &lookup->outage_id)
+           != NGX_OK
+        || ngx_image_lookup_derive(&lookup->probe_ids[1], "probe", NULL,
+                                   &lookup->repository_id)
            != NGX_OK)
     {
         goto failed;

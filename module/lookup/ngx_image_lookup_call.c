@@ -309,7 +309,8 @@ ngx_image_lookup_outcome(ngx_image_lookup_t *lookup)
 
         /* a run ends with a lost record: other hosts may have seen it end */
 
-        (void) ngx_image_lookup_keep(lookup, &o, NULL, lookup->lost);
+        (void) ngx_image_lookup_keep(lookup, &o, NGX_IMAGE_ZONE_OWN,
+                                     lookup->lost);
         return;
 
     case IMAGE_OVERLOADED:
@@ -329,7 +330,7 @@ ngx_image_lookup_outcome(ngx_image_lookup_t *lookup)
         o.failure = call->reason;
         o.failure_at = lookup->began;
 
-        flags = ngx_image_lookup_keep(lookup, &o, NULL, 0);
+        flags = ngx_image_lookup_keep(lookup, &o, NGX_IMAGE_ZONE_OWN, 0);
     }
 
     /* a permanent failure is said once for a reference */
@@ -412,7 +413,7 @@ ngx_image_lookup_limited(ngx_image_resolver_t *resolver, ngx_image_id_t *id,
 
 ngx_uint_t
 ngx_image_lookup_keep(ngx_image_lookup_t *lookup, image_observation_t *o,
-    ngx_image_told_t *told, ngx_flag_t from_run)
+    int64_t known, ngx_flag_t from_run)
 {
     u_char          was[IMAGE_DIGEST_TEXT], is[IMAGE_DIGEST_TEXT];
     size_t          was_len, is_len;
@@ -424,7 +425,7 @@ ngx_image_lookup_keep(ngx_image_lookup_t *lookup, image_observation_t *o,
     flags = ngx_image_zone_put(lookup->resolver->zone,
                                &lookup->question.subject.id,
                                &lookup->question.subject.reference,
-                               &lookup->observation, told, from_run, &old);
+                               &lookup->observation, known, from_run, &old);
 
     if (flags & IMAGE_MERGE_MOVED) {
         was_len = image_digest_format(&old, was);
@@ -455,7 +456,7 @@ ngx_image_lookup_keep_limit(ngx_image_lookup_t *lookup, image_moment_t *at,
 
     (void) ngx_image_zone_put(lookup->resolver->zone,
                               &lookup->question.subject.limit_id, NULL, &o,
-                              NULL, 0, &old);
+                              NGX_IMAGE_ZONE_OWN, 0, &old);
 }
 
 

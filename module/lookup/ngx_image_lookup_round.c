@@ -22,6 +22,7 @@ static void ngx_image_lookup_look(ngx_image_resolver_t *resolver,
     ngx_image_lookup_state_e state);
 static void ngx_image_lookup_look_again(ngx_image_lookup_t *lookup);
 static void ngx_image_lookup_fleet(ngx_image_lookup_t *lookup);
+static void ngx_image_lookup_alone(ngx_image_lookup_t *lookup);
 static void ngx_image_lookup_fleet_handler(ngx_image_shared_op_t *op);
 static ngx_flag_t ngx_image_lookup_fleet_keep(ngx_image_lookup_t *lookup);
 static void ngx_image_lookup_go(ngx_image_lookup_t *lookup);
@@ -110,11 +111,6 @@ ngx_image_lookup_round(ngx_image_lookup_t *lookup)
         && ngx_image_lookup_limited(resolver, &subject->limit_id, &now))
     {
         ngx_image_lookup_fail(lookup, IMAGE_RATE_LIMITED);
-        return;
-    }
-
-    if (ngx_image_lookup_outage(lookup) != NGX_OK) {
-        ngx_image_lookup_done(lookup);
         return;
     }
 
@@ -365,7 +361,7 @@ ngx_image_lookup_fleet(ngx_image_lookup_t *lookup)
     resolver = lookup->resolver;
 
     if (resolver->shared == NULL) {
-        ngx_image_lookup_call(lookup);
+        ngx_image_lookup_alone(lookup);
         return;
     }
 
@@ -389,7 +385,7 @@ ngx_image_lookup_fleet(ngx_image_lookup_t *lookup)
         if (resolver->clocked
             && ngx_time() - resolver->clocked < NGX_IMAGE_LOOKUP_CLOCK)
         {
-            ngx_image_lookup_call(lookup);
+            ngx_image_lookup_alone(lookup);
             return;
         }
 
@@ -418,6 +414,20 @@ ngx_image_lookup_fleet(ngx_image_lookup_t *lookup)
 
     /* redis away costs sharing only (rule 10) */
 
+    ngx_image_lookup_alone(lookup);
+}
+
+
+/* no other host has a say */
+
+static void
+ngx_image_lookup_alone(ngx_image_lookup_t *lookup)
+{
+    if (ngx_image_lookup_outage(lookup) != NGX_OK) {
+        ngx_image_lookup_done(lookup);
+        return;
+    }
+
     ngx_image_lookup_call(lookup);
 }
 
@@ -444,23 +454,32 @@ ngx_image_lookup_fleet_handler(ngx_image_shared_op_t *op)
             resolver->clocked = ngx_time();
         }
 
-        ngx_image_lookup_call(lookup);
+        ngx_image_lookup_alone(lookup);
         return;
     }
 
     lookup->fleet = (op->lease == NGX_IMAGE_LEASE_OURS
                      || op->lease == NGX_IMAGE_LEASE_UNKNOWN);
 
-    if (op->rc != NGX_OK) {
-        ngx_image_lookup_go(lookup);
+    if (op->rc == NGX_OK) {
+        lookup->began_shared = op->now;
+        lookup->run = op->run;
+
+        if (ngx_image_lookup_fleet_keep(lookup)) {
+            ngx_image_lookup_done(lookup);
+            return;
+        }
+    }
+
+    /* what others know is used, whether the origin answers this host or not */
+
+    if (ngx_image_lookup_outage(lookup) != NGX_OK) {
+        ngx_image_lookup_done(lookup);
         return;
     }
 
-    lookup->began_shared = op->now;
-    lookup->run = op->run;
-
-    if (ngx_image_lookup_fleet_keep(lookup)) {
-        ngx_image_lookup_done(lookup);
+    if (op->rc != NGX_OK) {
+        ngx_image_lookup_go(lookup);
         return;
     }
 
@@ -567,19 +586,15 @@ ngx_image_lookup_fleet_keep(ngx_image_lookup_t *lookup)
     from = NGX_IMAGE_FROM_ZONE;
 
     if (o.digest.algorithm != IMAGE_DIGEST_NONE || o.failure != IMAGE_OK) {
-        flags = ngx_image_lookup_keep(lookup, &o, &op->told, 1);
+        flags = ngx_image_lookup_keep(lookup, &o, op->sent.boot, 1);
 
-        /* what was known here, but in doubt, is known by Redis, too */
-
-        if ((flags & (IMAGE_MERGE_DIGEST|IMAGE_MERGE_FAILURE))
-            || image_digest_equal(&o.digest, &lookup->observation.digest))
-        {
+        if (flags & (IMAGE_MERGE_DIGEST|IMAGE_MERGE_FAILURE)) {
             from = NGX_IMAGE_FROM_SHARED;
+
+            /* it may be enough for those who wait in other workers */
+
+            ngx_image_zone_tell(lookup->resolver->zone, &lookup->lease_id);
         }
-
-        /* it may be enough for those who wait in other workers */
-
-        ngx_image_zone_tell(lookup->resolver->zone, &lookup->lease_id);
 
         if (flags & IMAGE_MERGE_NEW) {
             ngx_str_set(&detail, "another host has asked");

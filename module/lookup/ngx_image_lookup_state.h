@@ -81,8 +81,9 @@ struct ngx_image_lookup_s {
     u_char                     token_data[NGX_IMAGE_SHARED_TOKEN];
     ngx_image_id_t             lease_id;       /* of the claim to ask */
     ngx_image_id_t             outage_id;      /* of its origin as a whole */
-    ngx_image_id_t             repository_id;  /* ... and of what it asks */
-    ngx_image_id_t             probe_id;       /* of the claim on a probe */
+    ngx_image_id_t             repository_id;  /* ... and of a part of it */
+    ngx_image_id_t             probe_ids[2];   /* of claims on probes of them */
+    ngx_image_id_t            *probe;          /* the one that we have */
 
     unsigned                   listed:1;       /* in that queue */
     unsigned                   asking:1;       /* op is under way */
@@ -92,7 +93,6 @@ struct ngx_image_lookup_s {
     unsigned                   fleet:1;        /* ... and in Redis */
     unsigned                   told:1;         /* news came while asking */
     unsigned                   doubted:1;      /* what Redis had was no use */
-    unsigned                   probe:1;        /* for all of its origin */
     unsigned                   pulls:1;        /* the call has had a claim */
     unsigned                   claimed:1;      /* ... and has it now */
     unsigned                   waits:1;        /* ... or waits for one */
@@ -149,7 +149,7 @@ void ngx_image_lookup_call_ended(ngx_image_lookup_t *lookup);
 
 /* into the zone, and what the zone makes of it back into the lookup */
 ngx_uint_t ngx_image_lookup_keep(ngx_image_lookup_t *lookup,
-    image_observation_t *o, ngx_image_told_t *told, ngx_flag_t from_run);
+    image_observation_t *o, int64_t known, ngx_flag_t from_run);
 void ngx_image_lookup_keep_limit(ngx_image_lookup_t *lookup,
     image_moment_t *at, int64_t span);
 

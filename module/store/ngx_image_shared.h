@@ -158,7 +158,6 @@ struct ngx_image_shared_op_s {
     image_moment_t              sent;          /* when it was asked */
     int64_t                     now;           /* microseconds, Redis */
     image_observation_t         observation;
-    ngx_image_told_t            told;
     ngx_image_run_t             run;
     image_moment_t              limited_at;
     int64_t                     limited_for;   /* from then; 0: it is not */

@@ -218,14 +218,10 @@ ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
     /* rule 12, for what this host has kept, where it missed the news; not
      * earlier than it was */
 
-    op->told.known = op->sent.boot;
-    op->told.invalid = NGX_IMAGE_ZONE_VALID;
-
     if (clock.invalid) {
-        op->told.invalid = received.boot - (op->now - clock.invalid);
-
         ngx_image_zone_invalidate(op->conf->zone, &op->subject->reference,
-                                  clock.invalid, op->told.invalid);
+                                  clock.invalid,
+                                  received.boot - (op->now - clock.invalid));
     }
 
     return NGX_OK;

@@ -260,7 +260,9 @@ NGX_IMAGE_SHARED_LEASE_LUA                                                   \
 "redis.call('HSET', KEYS[2], 'version', '1', 'reference', ARGV[9],\n"        \
 "           'platform', ARGV[10], 'engine', ARGV[11])\n"                     \
 "\n"                                                                         \
-"local span = slot == 'failure' and tonumber(ARGV[13]) or keep\n"            \
+"-- a failure alone is of no use for longer\n"                               \
+"local span = slot == 'failure' and not record[4] and tonumber(ARGV[13])\n"  \
+"             or keep\n"                                                     \
 "if redis.call('PTTL', KEYS[2]) < span then\n"                               \
 "    redis.call('PEXPIRE', KEYS[2], decimal(span))\n"                        \
 "end\n"                                                                      \

@@ -32,17 +32,6 @@ typedef struct {
 } ngx_image_id_t;
 
 
-/* invalid until then: never; moments before this host's boot are below 0 */
-#define NGX_IMAGE_ZONE_VALID  INT64_MIN
-
-/* what Redis tells of a reference, by the boot-time clock in microseconds */
-
-typedef struct {
-    int64_t          known;        /* when it was asked */
-    int64_t          invalid;      /* what began up to then is */
-} ngx_image_told_t;
-
-
 /* what a session is held to (rule 13) */
 
 typedef struct {
@@ -54,16 +43,16 @@ typedef struct {
 } ngx_image_session_t;
 
 
-/* failures of an origin in a row */
+/* failures in a row of an origin, or of a part of it */
 
 typedef struct {
     ngx_uint_t       failures;
-    image_reason_e   reason;       /* of the last one, */
-    image_moment_t   first;        /* begin of the first one, */
-    image_moment_t   last;         /* ... and of the last one, */
-    int64_t          took;         /* ... which took so long, microseconds */
-    ngx_image_id_t   repository;   /* all were of that one */
-    unsigned         whole:1;      /* ... or rather not */
+    int64_t          first;        /* when the first one was known; boot time
+                                      in microseconds */
+    image_moment_t   at;           /* begin of the last one, */
+    image_reason_e   reason;       /* ... and what it was */
+    ngx_image_id_t   part;         /* which part had it */
+    ngx_flag_t       open;         /* it counts as down */
 } ngx_image_outage_t;
 
 
@@ -108,12 +97,15 @@ ngx_int_t ngx_image_zone_get(ngx_image_zone_t *zone, ngx_image_id_t *id,
 /*
  * Merges an observation into the zone (image_observation_merge()), and copies
  * the outcome back into *observation.  *old is the digest that was there,
- * where IMAGE_MERGE_MOVED is among the flags returned.  "told" is what Redis
- * says of invalidations beside it; NULL: it is of a call of this host.
+ * where IMAGE_MERGE_MOVED is among the flags returned.  "known" is when Redis
+ * was asked, which says what is invalid, by the boot-time clock; else
+ * NGX_IMAGE_ZONE_OWN: what a call of this host gives is as old as the call.
  */
+#define NGX_IMAGE_ZONE_OWN  INT64_MIN
+
 ngx_uint_t ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    ngx_str_t *reference, image_observation_t *observation,
-    ngx_image_told_t *told, ngx_flag_t from_run, image_digest_t *old);
+    ngx_str_t *reference, image_observation_t *observation, int64_t known,
+    ngx_flag_t from_run, image_digest_t *old);
 
 /*
  * Rule 12: nothing of the reference that began up to a moment by the boot-time
@@ -162,22 +154,23 @@ void ngx_image_zone_tell(ngx_image_zone_t *zone, ngx_image_id_t *id);
 
 /* outages, ngx_image_zone_outage.c */
 
-/*
- * An origin, known by an identity of its own: counts a failure of the call
- * that began at a moment, of one repository or (NULL) of whichever.  Those of
- * one count for it alone until another one fails, too, and then the count
- * begins anew.
- */
-void ngx_image_zone_failed(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    ngx_image_id_t *repository, image_reason_e reason, image_moment_t *at);
-
-/* what failed for a repository is forgotten */
-void ngx_image_zone_answered(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    ngx_image_id_t *repository);
-
-/* NGX_OK with what failed in a row for a repository; NGX_DECLINED: nothing */
+/* NGX_OK: an origin, known by an identity of its own, counts as down;
+ * NGX_DECLINED: it does not */
 ngx_int_t ngx_image_zone_outage(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    ngx_image_id_t *repository, ngx_image_outage_t *outage);
+    ngx_image_outage_t *outage);
+
+/*
+ * Counts a failure of the call that began at a moment; not of the part that
+ * has had the last one, too, unless that is NULL.  True where it counts as
+ * down from now on.
+ */
+ngx_flag_t ngx_image_zone_failed(ngx_image_zone_t *zone, ngx_image_id_t *id,
+    ngx_image_id_t *part, image_reason_e reason, image_moment_t *at,
+    ngx_uint_t *failures);
+
+/* its failures are forgotten; true where it counted as down */
+ngx_flag_t ngx_image_zone_answered(ngx_image_zone_t *zone,
+    ngx_image_id_t *id);
 
 
 /* sessions, ngx_image_zone_session.c */

@@ -13,8 +13,8 @@ static ngx_int_t ngx_image_zone_prepare(ngx_image_zone_t *zone,
     ngx_str_t *reference, ngx_image_id_t *id);
 static void ngx_image_zone_expire(ngx_image_zone_t *zone,
     ngx_image_zone_kept_t *kept, int64_t invalid, image_moment_t *now);
-static void ngx_image_zone_confirm(ngx_image_zone_kept_t *kept,
-    int64_t known);
+static void ngx_image_zone_doubt(ngx_image_zone_kept_t *fresh,
+    ngx_image_zone_kept_t *merged, ngx_image_zone_kept_t *kept);
 static void ngx_image_zone_retain(ngx_image_zone_kept_t *merged,
     ngx_image_zone_kept_t *kept);
 
@@ -94,10 +94,10 @@ ngx_image_zone_expire(ngx_image_zone_t *zone, ngx_image_zone_kept_t *kept,
 
 ngx_uint_t
 ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    ngx_str_t *reference, image_observation_t *observation,
-    ngx_image_told_t *told, ngx_flag_t from_run, image_digest_t *old)
+    ngx_str_t *reference, image_observation_t *observation, int64_t known,
+    ngx_flag_t from_run, image_digest_t *old)
 {
-    int64_t                  known, invalid, buried;
+    int64_t                  invalid, buried;
     ngx_int_t                prepared;
     ngx_uint_t               flags;
     image_moment_t           now;
@@ -106,19 +106,14 @@ ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
     ngx_image_zone_pool_e    pool;
     ngx_image_zone_entry_t  *e;
 
-    /* what a call of this host gives is known as long as the call */
-
-    known = told ? told->known : NGX_IMAGE_ZONE_VALID;
-
     invalid = NGX_IMAGE_ZONE_VALID;
-    buried = told ? told->invalid : NGX_IMAGE_ZONE_VALID;
+    buried = NGX_IMAGE_ZONE_VALID;
     prepared = ngx_image_zone_prepare(zone, reference, &tombstone);
 
     ngx_image_zone_lock(zone, &now);
 
     if (reference) {
-        invalid = ngx_image_zone_buried(zone, prepared, &tombstone, &now);
-        buried = ngx_max(buried, invalid);
+        buried = ngx_image_zone_buried(zone, prepared, &tombstone, &now);
         invalid = ngx_max(buried, zone->sh->invalid);
     }
 
@@ -127,13 +122,12 @@ ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
     if (e) {
         kept = e->kept;
         ngx_image_zone_expire(zone, &kept, buried, &now);
-        ngx_image_zone_confirm(&kept, known);
 
     } else {
         ngx_memzero(&kept, sizeof(ngx_image_zone_kept_t));
     }
 
-    /* what is in doubt has no say, but stays until Redis has told of it */
+    /* what is in doubt serves nobody, but stays until something newer comes */
 
     merged = kept;
     ngx_image_zone_expire(zone, &merged, invalid, &now);
@@ -145,6 +139,7 @@ ngx_image_zone_put(ngx_image_zone_t *zone, ngx_image_id_t *id,
     fresh.failure_known = ngx_max(observation->failure_at.boot, known);
 
     ngx_image_zone_expire(zone, &fresh, invalid, &now);
+    ngx_image_zone_doubt(&fresh, &merged, &kept);
 
     flags = image_observation_merge(&merged.observation, &fresh.observation,
                                     from_run, &now);
@@ -191,15 +186,35 @@ done:
 
 
 /*
- * Redis has told when the reference was invalidated last: what is left here
- * began after that, and does not give way to what is older (rule 5).
+ * An older observation never replaces a newer one, and be that in doubt (rule
+ * 5).  It may be void or not, so neither of them is used, and the origin is
+ * asked; where both say the same, there is nothing to ask.
  */
 
 static void
-ngx_image_zone_confirm(ngx_image_zone_kept_t *kept, int64_t known)
+ngx_image_zone_doubt(ngx_image_zone_kept_t *fresh,
+    ngx_image_zone_kept_t *merged, ngx_image_zone_kept_t *kept)
 {
-    kept->digest_known = ngx_max(kept->digest_known, known);
-    kept->failure_known = ngx_max(kept->failure_known, known);
+    image_observation_t  *f, *k;
+
+    f = &fresh->observation;
+    k = &kept->observation;
+
+    if (merged->observation.digest.algorithm == IMAGE_DIGEST_NONE
+        && k->digest.algorithm != IMAGE_DIGEST_NONE
+        && f->digest_at.boot <= k->digest_at.boot
+        && !image_digest_equal(&f->digest, &k->digest))
+    {
+        ngx_memzero(&f->digest, sizeof(image_digest_t));
+    }
+
+    if (merged->observation.failure == IMAGE_OK
+        && k->failure != IMAGE_OK
+        && f->failure_at.boot <= k->failure_at.boot
+        && f->failure != k->failure)
+    {
+        f->failure = IMAGE_OK;
+    }
 }
 
 

@@ -1,18 +1,19 @@
 /*
- * Origins that do not answer, as a whole or one repository of theirs: failures
- * in a row.
+ * Outages: failures in a row of an origin or of a part of it.  After some, over
+ * some time in which nobody was answered, it is open: it counts as down.
  */
 
 #include <ngx_image_zone_sh.h>
 
 
-static ngx_flag_t ngx_image_zone_outage_of(ngx_image_outage_t *outage,
-    ngx_image_id_t *repository);
+#define NGX_IMAGE_ZONE_OUTAGE_COUNT  3         /* failures in a row */
+#define NGX_IMAGE_ZONE_OUTAGE_SPAN   1000000   /* ... over so long at the
+                                                  least, microseconds */
 
 
 ngx_int_t
 ngx_image_zone_outage(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    ngx_image_id_t *repository, ngx_image_outage_t *outage)
+    ngx_image_outage_t *outage)
 {
     ngx_int_t                rc;
     image_moment_t           now;
@@ -24,7 +25,7 @@ ngx_image_zone_outage(ngx_image_zone_t *zone, ngx_image_id_t *id,
 
     e = ngx_image_zone_find(zone->sh, id);
 
-    if (e && ngx_image_zone_outage_of(&e->outage, repository)) {
+    if (e && e->outage.open) {
         ngx_image_zone_touch(zone->sh, e);
 
         *outage = e->outage;
@@ -37,10 +38,12 @@ ngx_image_zone_outage(ngx_image_zone_t *zone, ngx_image_id_t *id,
 }
 
 
-void
+ngx_flag_t
 ngx_image_zone_failed(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    ngx_image_id_t *repository, image_reason_e reason, image_moment_t *at)
+    ngx_image_id_t *part, image_reason_e reason, image_moment_t *at,
+    ngx_uint_t *failures)
 {
+    ngx_flag_t               opens;
     image_moment_t           now;
     ngx_image_outage_t      *outage;
     ngx_image_zone_entry_t  *e;
@@ -59,62 +62,60 @@ ngx_image_zone_failed(ngx_image_zone_t *zone, ngx_image_id_t *id,
 
     outage = &e->outage;
 
-    if (repository == NULL) {
-        outage->whole = 1;
-
-    } else if (outage->failures == 0) {
-        outage->repository = *repository;
-
-    } else if (!ngx_image_zone_outage_of(outage, repository)) {
-
-        /* what the other one's failures were worth for all is not known: its
-         * neighbours may have been answered meanwhile */
-
-        outage->whole = 1;
-        outage->failures = 0;
+    if (outage->failures == 0) {
+        outage->first = now.boot;
     }
 
-    if (outage->failures++ == 0) {
-        outage->first = *at;
-        outage->last = *at;
+    if (outage->failures == 0 || part == NULL
+        || ngx_memcmp(part->hash, outage->part.hash, IMAGE_HASH) != 0)
+    {
+        outage->failures++;
     }
 
-    if (outage->last.boot <= at->boot) {
+    if (part) {
+        outage->part = *part;
+    }
+
+    if (outage->reason == IMAGE_OK || outage->at.boot <= at->boot) {
         outage->reason = reason;
-        outage->last = *at;
+        outage->at = *at;
     }
 
-    outage->took = now.boot - outage->last.boot;
+    opens = !outage->open
+            && outage->failures >= NGX_IMAGE_ZONE_OUTAGE_COUNT
+            && now.boot - outage->first >= NGX_IMAGE_ZONE_OUTAGE_SPAN;
+
+    if (opens) {
+        outage->open = 1;
+    }
+
+    *failures = outage->failures;
 
     ngx_image_zone_unlock(zone);
+
+    return opens;
 }
 
 
-void
-ngx_image_zone_answered(ngx_image_zone_t *zone, ngx_image_id_t *id,
-    ngx_image_id_t *repository)
+ngx_flag_t
+ngx_image_zone_answered(ngx_image_zone_t *zone, ngx_image_id_t *id)
 {
+    ngx_flag_t               closes;
     image_moment_t           now;
     ngx_image_zone_entry_t  *e;
+
+    closes = 0;
 
     ngx_image_zone_lock(zone, &now);
 
     e = ngx_image_zone_find(zone->sh, id);
 
-    if (e && ngx_image_zone_outage_of(&e->outage, repository)) {
+    if (e) {
+        closes = e->outage.open;
         ngx_image_zone_forget(zone->sh, e);
     }
 
     ngx_image_zone_unlock(zone);
-}
 
-
-static ngx_flag_t
-ngx_image_zone_outage_of(ngx_image_outage_t *outage,
-    ngx_image_id_t *repository)
-{
-    return outage->whole
-           || ngx_memcmp(outage->repository.hash, repository->hash,
-                         IMAGE_HASH)
-              == 0;
+    return closes;
 }

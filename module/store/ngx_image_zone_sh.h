@@ -19,7 +19,10 @@
 #include <ngx_image_zone.h>
 
 
-#define NGX_IMAGE_ZONE_NONE  0xffffffff
+#define NGX_IMAGE_ZONE_NONE   0xffffffff
+
+/* nothing is invalid; moments before this host's boot are below 0 */
+#define NGX_IMAGE_ZONE_VALID  INT64_MIN
 
 
 /* by the boot-time clock: when each slot was last known not to be invalid */

@@ -286,8 +286,8 @@ sub check {
 
     my $allow = $self->{allow};
     my @bad = $self->log(
-        qr/\[alert\]|\[emerg\]|Sanitizer|runtime error:|exited on signal
-           |^==\d+==\ /x);
+        qr/\[alert\]|\[emerg\]|exited\ on\ signal
+           |Sanitizer|runtime\ error:|^==\d+==\ /x);
 
     @bad = grep { $_ !~ $allow } @bad if $allow;
 
