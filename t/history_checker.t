@@ -238,6 +238,22 @@ subtest '(5) a newer observation wins' => sub {
           $call->('h2', 9.8, $A), $cut);
     breaks('5', '... which it was not', $job, @both, $new,
            $call->('h2', 9.8, $A), { %$cut, host => 'h2' });
+
+    # what another host was told earlier says nothing of what this one asked
+
+    breaks('5', 'nor where another host asked before', $job,
+           { %{ $both[0] }, status => 'RESOLVED' }, $both[1],
+           { %$new, start => 10.45 },
+           $call->('h2', 9.9, $A), $call->('h3', 10.1, $B));
+
+    my $ahead = fault('redis_clock', 9, 9.1, ahead => 3);
+    my $killed = fault('redis_kill', 9.5, 9.6);
+
+    keeps('Redis lost the clock that was ahead', $job, @both, $ahead,
+          $killed);
+    breaks('5', '... which it did before', $job, @both,
+           { %$ahead, start => 10, end => 10.1 }, $killed);
+    breaks('5', '... and which was never ahead', $job, @both, $killed);
 };
 
 subtest '(c) what is promised' => sub {

@@ -96,6 +96,11 @@ sub _newer_wins {
             next;
         }
 
+        if (_clock_lost($history, $request)) {
+            $history->count('admitted: older, and Redis lost its clock');
+            next;
+        }
+
         $history->violation('5', 'an older observation replaced a newer one',
                             $newest->{request}, $request,
                             $history->moves_around($request));
@@ -111,11 +116,19 @@ sub _began_later {
 
     my @calls = grep { $_->{tag} eq $request->{tag} && $_->{digest} }
                 @{ $history->{origin} };
+    my ($span) = _spans($history, $newest);
+    my @news = grep { $_->{digest} eq $newest->{digest}
+                      && $_->{start} <= $newest->{end}
+                      && $_->{end} >= $span->{from} } @calls;
     my @begins;
 
-    for my $call (grep { $_->{digest} eq $newest->{digest}
-                         && $_->{start} <= $newest->{end} } @calls)
-    {
+    # who asked itself got it by its last call; a zone may have an earlier one
+
+    if ($newest->{status} eq 'RESOLVED') {
+        @news = (grep { $_->{host} eq $newest->{host} } @news)[-1];
+    }
+
+    for my $call (grep { defined } @news) {
         my ($host, $start) = @$call{qw(host start)};
 
         push @begins, $start - $busy,
@@ -132,17 +145,42 @@ sub _began_later {
 }
 
 
+# A server that had a clock ahead of the present one's, and has lost until when
+# its moments are void, tells of moments that look later than they were.
+
+sub _clock_lost {
+    my ($history, $request) = @_;
+
+    my ($span) = _spans($history, $request);
+    my @during = (undef, $span->{from} - 1, $request->{end});
+    my $faults = $history->{faults};
+
+    my ($change) = grep { $_->{behind} || $_->{ahead} }
+                   $faults->during('clock', @during)
+        or return;
+
+    return scalar(() = grep { $_->{start} >= $change->{start} }
+                       $faults->during('lossy', @during));
+}
+
+
 # The first and the last of the tag's spans in which it named a digest, as far
 # as a request can tell, by their numbers.
 
 sub _span {
     my ($history, $request) = @_;
 
-    my @spans = grep { $_->{from} <= $request->{end} }
-                $history->{timeline}->spans_of(@$request{qw(tag digest)})
-        or return;
+    my @spans = _spans($history, $request) or return;
 
     return ($spans[0]{index}, $spans[-1]{index});
+}
+
+
+sub _spans {
+    my ($history, $request) = @_;
+
+    return grep { $_->{from} <= $request->{end} }
+           $history->{timeline}->spans_of(@$request{qw(tag digest)});
 }
 
 

@@ -78,7 +78,8 @@ sub _overlap {
 
     # ... or it is the later one's, which halted with its request on the way
 
-    if (grep { $_->{end} - $_->{start} >= $lapse }
+    if (grep { $_->{kind} ne 'kill' && $_->{kind} ne 'kill_worker'
+               && $_->{end} - $_->{start} >= $lapse }
         $faults->during('halted', $call->{host}, $to - 0.5, $to))
     {
         $history->count('admitted: origin calls overlap, an owner halted');
