@@ -31,7 +31,9 @@ my %switches = (
         BUG_NEWS_HIDES_GAP
         BUG_READ_BEFORE_JOIN
         BUG_SAME_MOMENT
-        BUG_UNCONFIRMED
+    )],
+    'freshness DOUBT' => [qw(
+        BUG_DOUBT_GIVES_WAY
     )],
     'lease FAULT' => [qw(
         BUG_NO_RING_ON_RELEASE

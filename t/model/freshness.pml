@@ -31,8 +31,9 @@
 #define START   3
 
 /*
- * Four runs, as all at once would be too many states: the tag moves (MOVE),
- * Redis' clock is set back, an invalidation, an outage of the news of two.
+ * Five runs, as all at once would be too many states: the tag moves (MOVE),
+ * Redis' clock is set back, an invalidation, an outage of the news of two, and
+ * of one while the tag moves (DOUBT).
  */
 
 #if defined(RUN_CLOCK)
@@ -49,6 +50,13 @@
 #define PURGED         1
 #define OUTAGES        0
 #define WORKERS        2
+#elif defined(RUN_DOUBT)
+#define END            5
+#define MOVES          1
+#define FAILOVERS      0
+#define PURGED         1
+#define OUTAGES        1
+#define WORKERS        1
 #elif defined(RUN_OUTAGE)
 #define END            5
 #define MOVES          0
@@ -202,10 +210,12 @@ bool joins;
 #define MOMENT       MAX(REDIS_NOW, invalidated + 1)
 #endif
 
-#ifdef BUG_UNCONFIRMED
-#define CONFIRMED(w) skip
+#ifdef BUG_DOUBT_GIVES_WAY
+#define DISAGREE(w)  false
 #else
-#define CONFIRMED(w) told = MAX(told, SENT(w))
+#define DISAGREE(w)  (zone.digest != NONE && told > TOMB_PUT &&             \
+                      told <= doubt && FOUND(w) <= zone.began &&            \
+                      call[w].digest != zone.digest)
 #endif
 
 
@@ -218,6 +228,7 @@ inline keep(w, moment, valid)
        (zone.digest == NONE || told <= TOMB_PUT || told <= doubt ||
         NEWER(moment, zone.began)) ->
         assert(zone.digest == NONE || told <= tomb ||
+               (told <= doubt && zone.digest == call[w].digest) ||
                moment > zone.began);                            /* rule 5 */
         zone.digest = call[w].digest;
         zone.began = moment;
@@ -230,18 +241,12 @@ inline keep(w, moment, valid)
 
 
 /* Redis has just told when the tag was invalidated: what it has of it is
-   valid, and so is what began here after that */
+   valid.  Where something newer is in doubt here, neither is used */
 
 inline zone_told(w)
 {
     if
-    :: LOCAL(w) ->
-        if
-        :: zone.digest != NONE && told > TOMB_PUT -> CONFIRMED(w)
-        :: else
-        fi;
-
-        keep(w, FOUND(w), SENT(w))
+    :: LOCAL(w) && !DISAGREE(w) -> keep(w, FOUND(w), SENT(w))
     :: else
     fi
 }
@@ -313,7 +318,7 @@ inline script_lookup(w)
 
             if
             :: w == 0 && waiting && call[w].sent == now &&
-               now > tomb && now > doubt &&
+               now > tomb && now > doubt && !DISAGREE(w) &&
                REDIS_NOW - record.began < MAX(ttl, now - arrival) ->
                 assert(USABLE(record.digest,
                               now - (REDIS_NOW - record.began), now))

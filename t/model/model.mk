@@ -3,7 +3,7 @@
 # build/model, as run.log.
 
 MODEL_RUNS = freshness-MOVE freshness-CLOCK freshness-PURGE freshness-OUTAGE \
-	lease-FAULT lease-CROWD lease-PROGRESS
+	freshness-DOUBT lease-FAULT lease-CROWD lease-PROGRESS
 MODEL_TARGETS = $(addprefix model-,$(MODEL_RUNS))
 
 .PHONY: model $(MODEL_TARGETS)
