@@ -339,6 +339,14 @@ subtest '(c) `settled` admits, and counts' => sub {
     breaks('c c', 'of a host that was not cut off', $old, @call,
            fault('cut_origin', 8, 10.1, host => 'h2'));
 
+    my $head = { %{ $call[0] }, digest => $A, start => 8, end => 10.15 };
+
+    $call[0]{method} = 'GET';
+    $counts = keeps('a slow HEAD and its check', $old, $head, @call);
+    is $counts->{'admitted: settled sooner: begun'}, 1, 'counted';
+    breaks('c c', 'a HEAD of another host', $old, { %$head, host => 'h2' },
+           @call, fault('redis_stop', 8, 10));
+
     # there and back: A, B, A
 
     my @back = ({ ev => 'move', tag => 'u', digest => $A, start => 0,

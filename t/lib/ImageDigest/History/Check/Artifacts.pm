@@ -146,12 +146,30 @@ sub _begun {
         my @slow = map { $history->{faults}->during(
                              $_, $call->{host}, $from, $call->{end}, 1) }
                    qw(origin halted);
-        my $begun = @slow ? $from : $call->{start} - $before;
+        my $begun = @slow ? $from : _first($history, $call) - $before;
 
         $earliest = $begun if $begun < $earliest;
     }
 
     return $earliest;
+}
+
+
+# A GET that checks a HEAD belongs to its call, which began with that.
+
+sub _first {
+    my ($history, $call) = @_;
+
+    return $call->{start} if $call->{method} ne 'GET';
+
+    my ($head) = grep { $_->{method} eq 'HEAD'
+                        && $_->{host} eq $call->{host}
+                        && $_->{tag} eq $call->{tag}
+                        && $_->{end} <= $call->{start}
+                        && $_->{end} >= $call->{start} - $before }
+                 @{ $history->{origin} };
+
+    return ($head // $call)->{start};
 }
 
 
