@@ -203,13 +203,22 @@ subtest 'a test that dies' => sub {
     is @pids, 2, 'two servers';
     ok wait_until { !grep { kill 0 => $_ } @pids } 'both end with it';
 
-    $out = qx{$^X -It/lib -MImageDigest::Nginx -e '
-        ImageDigest::Util::spit(
-            ImageDigest::Nginx->start(module => 0, server => "")->dir
-                . "/stderr", "2000/01/01 [alert] 1#1: bad\n");
-    ' 2>&1};
-    isnt $?, 0, 'an alert fails a test';
-    like $out, qr/^# .*\[alert\]/m, 'and says so';
+    for my $line ('2000/01/01 [alert] 1#1: bad', '2000/01/01 [emerg] 1#1: bad',
+                  '2000/01/01 [notice] 1#1: process 2 exited on signal 9',
+                  '==1==ERROR: AddressSanitizer: heap-use-after-free on',
+                  'a.c:1:2: runtime error: signed integer overflow:',
+                  '==1== Invalid read of size 1')
+    {
+        local $ENV{LINE} = $line;
+
+        $out = qx{$^X -It/lib -MImageDigest::Nginx -e '
+            ImageDigest::Util::spit(
+                ImageDigest::Nginx->start(module => 0, server => "")->dir
+                    . "/stderr", "\$ENV{LINE}\n");
+        ' 2>&1};
+        isnt $?, 0, "a test fails by: $line";
+        like $out, qr/^# .*\Q$line\E/m, 'and says so';
+    }
 };
 
 done_testing;
