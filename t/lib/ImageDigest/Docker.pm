@@ -22,6 +22,8 @@ package ImageDigest::Docker;
 use strict;
 use warnings;
 
+use parent 'ImageDigest::Process';
+
 use Archive::Tar;
 use Mojo::JSON qw(decode_json encode_json);
 use Mojo::UserAgent;
@@ -190,28 +192,7 @@ sub pulls {
 }
 
 
-# no answer from now on, though connections are taken; and on again
-
-sub pause {
-    my ($self) = @_;
-
-    # its threads stop one by one
-
-    kill STOP => $self->{pid};
-    wait_until { !grep { slurp($_) !~ /^State:\s+T/m }
-                 glob "/proc/$self->{pid}/task/*/status" } 'all to stop';
-
-    return $self;
-}
-
-
-sub resume {
-    my ($self) = @_;
-
-    kill CONT => $self->{pid};
-
-    return $self;
-}
+sub signal { return 'TERM' }
 
 
 sub stop {
@@ -225,24 +206,15 @@ sub stop {
     my $file = "$self->{dir}/exec/containerd/containerd.pid";
     my ($containerd) = slurp($file) =~ /^(\d+)/;
 
-    ImageDigest::Util::stop($self->{pid});
+    $self->SUPER::stop;
 
     kill KILL => $containerd
         if $containerd
            && slurp("/proc/$containerd/cmdline") =~ m{\Q$self->{dir}\E/};
 
     unlink $file, $self->socket;
-    delete $self->{pid};
 
     return $self;
-}
-
-
-sub DESTROY {
-    my ($self) = @_;
-
-    local ($?, $@, $!);
-    $self->stop;
 }
 
 

@@ -28,6 +28,8 @@ package ImageDigest::FaultServer;
 use strict;
 use warnings;
 
+use parent 'ImageDigest::Process';
+
 use Fcntl qw(:flock SEEK_END);
 use IO::Handle;
 use IO::Select;
@@ -35,8 +37,7 @@ use IO::Socket::INET;
 use IO::Socket::UNIX;
 use Mojo::JSON qw(decode_json encode_json);
 use POSIX qw(WNOHANG);
-use ImageDigest::Util qw(wait_until free_port tempdir slurp spit lines spawn
-                         alive);
+use ImageDigest::Util qw(free_port tempdir slurp spit lines spawn);
 
 
 sub start {
@@ -114,22 +115,7 @@ sub connections { return scalar(() = lines("$_[0]{dir}/connections")) }
 sub output { return slurp("$_[0]{dir}/log") }
 
 
-sub stop {
-    my ($self) = @_;
-
-    ImageDigest::Util::stop($self->{pid}, 'TERM') if $self->{pid};
-    delete $self->{pid};
-
-    return $self;
-}
-
-
-sub DESTROY {
-    my ($self) = @_;
-
-    local ($?, $@, $!);
-    $self->stop;
-}
+sub signal { return 'TERM' }
 
 
 sub _state { return decode_json(slurp("$_[0]{dir}/state")) }

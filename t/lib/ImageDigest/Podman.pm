@@ -21,6 +21,8 @@ package ImageDigest::Podman;
 use strict;
 use warnings;
 
+use parent 'ImageDigest::Process';
+
 use Archive::Tar;
 use Mojo::JSON qw(decode_json encode_json);
 use Mojo::UserAgent;
@@ -237,28 +239,7 @@ sub pulls {
 }
 
 
-# no answer from now on, though connections are taken; and on again
-
-sub pause {
-    my ($self) = @_;
-
-    # its threads stop one by one
-
-    kill STOP => $self->{pid};
-    wait_until { !grep { slurp($_) !~ /^State:\s+T/m }
-                 glob "/proc/$self->{pid}/task/*/status" } 'all to stop';
-
-    return $self;
-}
-
-
-sub resume {
-    my ($self) = @_;
-
-    kill CONT => $self->{pid};
-
-    return $self;
-}
+sub signal { return 'TERM' }
 
 
 sub stop {
@@ -266,7 +247,7 @@ sub stop {
 
     return $self unless $self->{pid};
 
-    ImageDigest::Util::stop($self->{pid});
+    $self->SUPER::stop;
 
     # a rootless one is several processes, and one of them keeps its namespace
 
@@ -279,17 +260,8 @@ sub stop {
     }
 
     unlink $self->socket;
-    delete $self->{pid};
 
     return $self;
-}
-
-
-sub DESTROY {
-    my ($self) = @_;
-
-    local ($?, $@, $!);
-    $self->stop;
 }
 
 

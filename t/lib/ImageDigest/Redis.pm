@@ -12,6 +12,8 @@ package ImageDigest::Redis;
 use strict;
 use warnings;
 
+use parent 'ImageDigest::Process';
+
 use ImageDigest::Util qw(wait_until free_port tempdir slurp spawn alive run);
 
 
@@ -93,30 +95,13 @@ sub calls {
 }
 
 
-# no answer from now on, though connections are taken; and on again
-
-sub pause  { kill STOP => $_[0]{pid}; return $_[0] }
-sub resume { kill CONT => $_[0]{pid}; return $_[0] }
-
-
 sub stop {
     my ($self) = @_;
 
-    # at once, as nothing is to be saved
-
-    ImageDigest::Util::stop($self->{pid}, 'KILL') if $self->{pid};
+    $self->SUPER::stop;
     unlink $self->socket;
-    delete $self->{pid};
 
     return $self;
-}
-
-
-sub DESTROY {
-    my ($self) = @_;
-
-    local ($?, $@, $!);
-    $self->stop;
 }
 
 

@@ -15,6 +15,8 @@ package ImageDigest::Registry;
 use strict;
 use warnings;
 
+use parent 'ImageDigest::Process';
+
 use Mojo::UserAgent;
 use ImageDigest::Util qw(wait_until free_port tempdir slurp spit lines spawn
                          alive);
@@ -137,24 +139,6 @@ sub forget {
     $self->{seen} = $self->{all};
 
     return $self;
-}
-
-
-sub stop {
-    my ($self) = @_;
-
-    ImageDigest::Util::stop($self->{pid}, 'KILL') if $self->{pid};
-    delete $self->{pid};
-
-    return $self;
-}
-
-
-sub DESTROY {
-    my ($self) = @_;
-
-    local ($?, $@, $!);
-    $self->stop;
 }
 
 

@@ -10,6 +10,8 @@ package ImageDigest::Store;
 use strict;
 use warnings;
 
+use parent 'ImageDigest::Process';
+
 use ImageDigest::Util qw(wait_until tempdir slurp lines top spawn alive);
 
 
@@ -71,24 +73,6 @@ sub forget {
     $self->{seen} = () = lines("$self->{dir}/log");
 
     return $self;
-}
-
-
-sub stop {
-    my ($self) = @_;
-
-    ImageDigest::Util::stop($self->{pid}, 'KILL') if $self->{pid};
-    delete $self->{pid};
-
-    return $self;
-}
-
-
-sub DESTROY {
-    my ($self) = @_;
-
-    local ($?, $@, $!);
-    $self->stop;
 }
 
 
