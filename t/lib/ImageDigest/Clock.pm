@@ -49,8 +49,6 @@ sub around {
 
     local $ENV{LD_PRELOAD} = $library;
     local $ENV{IMAGE_DIGEST_CLOCK} = "$self->{dir}/clock";
-    local $ENV{ASAN_OPTIONS} = join ':', 'verify_asan_link_order=0',
-                                         $ENV{ASAN_OPTIONS} // ();
 
     return $code->();
 }

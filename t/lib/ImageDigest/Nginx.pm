@@ -27,15 +27,11 @@ use warnings;
 use Carp qw(croak);
 use List::Util qw(min);
 use Scalar::Util qw(weaken);
-use ImageDigest::Util qw(wait_until free_port tempdir slurp spit lines top
+use ImageDigest::Util qw(wait_until free_port tempdir slurp spit lines module
                          spawn alive run problem);
 
 my $owner = $$;
 my %started;
-
-# where nginx is built with sanitizers: it never frees its cycle at the end
-
-$ENV{ASAN_OPTIONS} //= 'detect_leaks=0:detect_odr_violation=0';
 
 
 sub new {
@@ -80,12 +76,7 @@ sub _conf {
 
     my $conf = '';
 
-    if ($self->{module}) {
-        my $module = $ENV{NGINX_MODULE}
-            || 'build/ngx_http_image_digest_module.so';
-        $module = top() . "/$module" unless $module =~ m{^/};
-        $conf .= "load_module $module;\n";
-    }
+    $conf .= 'load_module ' . module() . ";\n" if $self->{module};
 
     $conf .= "user root;\n" if $> == 0 && $self->{main} !~ /^\s*user\s/m;
     $conf .= "master_process off;\n" unless $self->{master};

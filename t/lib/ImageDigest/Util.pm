@@ -16,7 +16,8 @@ use Test::More ();
 use Time::HiRes qw(sleep time);
 
 our @EXPORT_OK = qw(wait_until free_port tempdir slurp spit lines top spawn
-                    stop alive run certificate problem own_mounts);
+                    stop alive run certificate problem own_mounts module
+                    sanitized);
 
 # a proxy of the machine is not for tests, nor is its language; nginx would
 # take NGINX for sockets to inherit
@@ -24,6 +25,12 @@ our @EXPORT_OK = qw(wait_until free_port tempdir slurp spit lines top spawn
 delete @ENV{ 'NGINX', grep { /_proxy$/i } keys %ENV };
 $ENV{LC_ALL} = 'C';
 $ENV{PATH} .= ':/usr/sbin:/sbin';
+
+# where nginx is built with sanitizers: it never frees its cycle at the end, and
+# some tests load a library before all others
+
+$ENV{ASAN_OPTIONS} //= 'detect_leaks=0:detect_odr_violation=0'
+                       . ':verify_asan_link_order=0';
 
 my $top = dirname(dirname(dirname(dirname(abs_path(__FILE__)))));
 my $owner = $$;
@@ -33,6 +40,21 @@ my ($failed, %children);
 # the top of the repository
 
 sub top { return $top }
+
+
+# is the module built with sanitizers?  They keep what was freed.
+
+sub sanitized { return slurp(module()) =~ /__asan_init/ }
+
+
+# the module, by its whole path
+
+sub module {
+    my $module = $ENV{NGINX_MODULE}
+                 || 'build/ngx_http_image_digest_module.so';
+
+    return $module =~ m{^/} ? $module : "$top/$module";
+}
 
 
 # Poll until the block answers something true, which is returned.  Dies after

@@ -4,7 +4,7 @@ package ImageDigest::History::Clock;
 # clocks are left alone: those no administrator can set.
 #
 #     my $clock = ImageDigest::History::Clock->new(-3600);
-#     $space->inside(sub { ... }, $clock->command);
+#     $space->inside(sub { ... }, $clock->command);    # and other libraries
 #     $clock->set(5);              # seconds ahead of the real one
 #     $clock->offset;
 
@@ -48,12 +48,9 @@ sub offset { return $_[0]{offset} }
 
 
 sub command {
-    my ($self) = @_;
+    my ($self, @libraries) = @_;
 
-    # Redis' own allocator asks for the time before the library is ready for
-    # that, so libc's goes before it
-
-    return ('env', 'LD_PRELOAD=' . library() . ' libc.so.6',
+    return ('env', "LD_PRELOAD=@{[ library(), @libraries ]}",
             "FAKETIME_TIMESTAMP_FILE=$self->{dir}/clock",
             'FAKETIME_NO_CACHE=1', 'FAKETIME_DONT_FAKE_MONOTONIC=1');
 }
