@@ -109,8 +109,11 @@ END
         } 'it to come', 5;
 
         is $answer->{digest}, $origin->digest('app:40', 1), 'the right one';
-        is resolve($host, $origin->name('app:40'))->{status}, 'HIT',
-            'in the zone again';
+
+        # when all of the thousand have come
+
+        wait_until { resolve($host, $origin->name('app:40'))->{status}
+                     eq 'HIT' } 'it to be in the zone again';
     }
 
     my $calls = $origin->calls;
