@@ -44,6 +44,11 @@ sub new {
         dir => tempdir(), ports => {}, checked => 0,
     }, $class;
 
+    # by its log the workers are found
+
+    $self->{level} = 'notice'
+        if $ENV{VALGRIND} && $self->{level} =~ /^(?:warn|error|crit)$/;
+
     $self->{format} //= '$request_method $request_uri $status'
         . ($self->{module} ? ' $image_digest_status' : '');
 
