@@ -15,7 +15,7 @@ use ImageDigest::Http2;
 use ImageDigest::Origin;
 use ImageDigest::Redis;
 use ImageDigest::Shared;
-use ImageDigest::Util qw(lines slurp wait_until);
+use ImageDigest::Util qw(lines slurp wait_until sanitized);
 
 my ($requests, $reloads) = ($ENV{LEAKS} // '') eq 'full' ? (100_000, 100)
                                                          : (5000, 20);
@@ -146,11 +146,7 @@ my $more = max(map { memory($_, 'RssAnon') } $host->workers) - $rss;
 note text($before), "\nfiles of the workers: $files\n",
      "workers: $rss kB, $more kB more";
 
-# the sanitizers keep for a while what was freed
-
-my $sanitizer = slurp('/proc/' . $host->pid . '/maps') =~ /asan/;
-
-cmp_ok $more, '<', 150, 'memory of the workers' unless $sanitizer;
+cmp_ok $more, '<', 150, 'memory of the workers' unless sanitized();
 
 # reloads, with requests
 
@@ -166,7 +162,7 @@ reload() for 1 .. $reloads - $reloads / 4;
 settles("after $reloads reloads", $before, $files);
 $more = memory($host->pid, 'RssAnon') - $rss;
 note "the master: $rss kB, $more kB more";
-cmp_ok $more, '<', 512, 'memory of the master' unless $sanitizer;
+cmp_ok $more, '<', 512, 'memory of the master' unless sanitized();
 
 # each kind really was there
 

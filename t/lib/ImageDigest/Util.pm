@@ -42,9 +42,9 @@ my ($failed, %children);
 sub top { return $top }
 
 
-# is the module built with sanitizers?  They keep what was freed.
+# Is memory watched, by sanitizers or valgrind?  They keep what was freed.
 
-sub sanitized { return slurp(module()) =~ /__asan_init/ }
+sub sanitized { return $ENV{VALGRIND} || slurp(module()) =~ /__asan_init/ }
 
 
 # the module, by its whole path
