@@ -22,7 +22,10 @@ my $judge = ImageDigest::FaultServer->start(sub {
 
     select undef, undef, undef, 0.01 until -e $gate;
 
-    return [$req->{path} =~ /good/ ? 204 : $req->{path} =~ /bad/ ? 403 : 401,
+    # a key may have "bad" in it
+
+    return [$req->{path} =~ m{^/good-} ? 204
+            : $req->{path} =~ m{^/bad-} ? 403 : 401,
             { 'X-Path' => $req->{path} }];
 });
 my $judge_host = '127.0.0.1:' . $judge->port;
