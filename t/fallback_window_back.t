@@ -4,7 +4,7 @@
 # host has used: a clock that is set back opens no window anew, across a
 # reload too.  The highest one is read for as long as it would have lasted, but
 # nothing is stored in it, since others come to it later; then nothing matches
-# until the clock has caught up.
+# until the clock has left that window behind.
 
 use strict;
 use warnings;
@@ -46,9 +46,9 @@ my $other = number('k', 70);
 
 ok $highest && $other, 'a window';
 
-# set ahead, it goes ahead
+# set ahead, it goes ahead: into the middle of a window
 
-$clock->set(wall => $clock->{wall} + 1000);
+$clock->set(wall => $clock->{wall} + 1050 - $clock->time % 100);
 cmp_ok number('i', 100), '>=', $highest + 9, 'the clock was set ahead';
 
 my $time = $clock->time;
@@ -79,9 +79,18 @@ for my $reload (0, 1) {
 $clock->advance(100);
 is number('i', 100), undef, 'nothing matches';
 
+# the clock comes to it again
+
+for my $before (0.5, -10) {
+    $clock->advance($time - $before - $clock->time);
+    is number('i', 100), undef, "... at $before seconds before it was set back";
+    is $cache->ask('i', "$host/app:1", method => 'PUT')->{write}, 'dropped',
+        'nor is it stored in';
+}
+
 # the clock has caught up
 
-$clock->advance(2200);
+$clock->advance(100);
 cmp_ok number('i', 100), '>', $highest, 'and on it goes';
 is $cache->ask('i', "$host/app:1", method => 'PUT')->{write}, 'passed',
     'and stored';

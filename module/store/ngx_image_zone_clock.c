@@ -9,10 +9,15 @@
 #define NGX_IMAGE_ZONE_SLEW  1000000
 
 
+static ngx_flag_t ngx_image_zone_set_back(ngx_image_zone_clock_t *clock,
+    int64_t was, int64_t was_boot, int64_t is, int64_t is_boot);
+
+
 void
 ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t now,
     int64_t sent, int64_t received)
 {
+    int64_t                  offset;
     image_moment_t           lock;
     ngx_image_zone_clock_t  *clock;
 
@@ -20,7 +25,17 @@ ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t now,
 
     ngx_image_zone_lock(zone, &lock);
 
-    clock->offset = now - (sent + (received - sent) / 2);
+    offset = now - (sent + (received - sent) / 2);
+
+    if (clock->known) {
+
+        /* what other hosts may have used, too */
+
+        (void) ngx_image_zone_set_back(clock, received + clock->offset,
+                                       received, received + offset, received);
+    }
+
+    clock->offset = offset;
     clock->known = 1;
 
     ngx_image_zone_unlock(zone);
@@ -46,31 +61,58 @@ ngx_image_zone_window(ngx_image_zone_t *zone, ngx_flag_t shared,
 
     time = shared ? now.boot + clock->offset : now.wall;
 
-    if (clock->window_boot == 0 || time >= clock->window) {
+    if (clock->window_boot == 0 || time >= clock->window
+        || ngx_image_zone_set_back(clock, clock->window, clock->window_boot,
+                                   time, now.boot))
+    {
         clock->window = time;
         clock->window_boot = now.boot;
-
-    } else if (clock->window - time > NGX_IMAGE_ZONE_SLEW) {
-
-        /*
-         * The clock was ahead, and was set back.  What was stored in its
-         * last window may still be found, as long as that would have lasted;
-         * but what is stored in it now would be found by others when they
-         * come to it, however old it is by then.
-         */
-
-        time = clock->window + (now.boot - clock->window_boot);
-
-        if (write || time / length != clock->window / length) {
-            goto done;
-        }
     }
 
     number = clock->window / length;
+
+    if (number <= clock->ahead / length) {
+
+        /*
+         * The clock was ahead, and comes to this window again.  What was
+         * stored in its last one may still be found, as long as that would
+         * have lasted; but what is stored in it now would be found by others
+         * when they come to it, however old it is by then.
+         */
+
+        number = clock->ahead / length;
+        time = clock->ahead + (now.boot - clock->ahead_boot);
+
+        if (write || time / length != number) {
+            number = -1;
+        }
+    }
 
 done:
 
     ngx_image_zone_unlock(zone);
 
     return number;
+}
+
+
+/*
+ * Whether a clock that said `was` at one moment of the boot-time clock, and
+ * says `is` at another, was set back by more than a correction in between.
+ */
+
+static ngx_flag_t
+ngx_image_zone_set_back(ngx_image_zone_clock_t *clock, int64_t was,
+    int64_t was_boot, int64_t is, int64_t is_boot)
+{
+    if (was + (is_boot - was_boot) - is <= NGX_IMAGE_ZONE_SLEW) {
+        return 0;
+    }
+
+    if (was > clock->ahead) {
+        clock->ahead = was;
+        clock->ahead_boot = was_boot;
+    }
+
+    return 1;
 }

@@ -86,6 +86,9 @@ typedef struct {
     int64_t                   offset;        /* to the boot-time clock */
     int64_t                   window;        /* the highest time used */
     int64_t                   window_boot;   /* ... and when it was */
+    int64_t                   ahead;         /* the highest one before the
+                                                clock was set back */
+    int64_t                   ahead_boot;    /* ... and when it was */
 } ngx_image_zone_clock_t;
 
 
