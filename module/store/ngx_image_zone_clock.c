@@ -8,35 +8,54 @@
 /* a clock that is corrected by less was not set back, microseconds */
 #define NGX_IMAGE_ZONE_SLEW  1000000
 
+/* two clocks go alike for so long, microseconds */
+#define NGX_IMAGE_ZONE_GOOD  60000000
 
-static ngx_flag_t ngx_image_zone_set_back(ngx_image_zone_clock_t *clock,
-    int64_t was, int64_t was_boot, int64_t is, int64_t is_boot);
+
+static void ngx_image_zone_set_back(ngx_image_zone_clock_t *clock,
+    int64_t was, int64_t boot);
 
 
 void
 ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t now,
     int64_t sent, int64_t received)
 {
-    int64_t                  offset;
+    int64_t                  low, high;
     image_moment_t           lock;
     ngx_image_zone_clock_t  *clock;
 
     clock = &zone->sh->clock;
 
-    ngx_image_zone_lock(zone, &lock);
+    low = now - received;
+    high = now - sent;
 
-    offset = now - (sent + (received - sent) / 2);
+    ngx_image_zone_lock(zone, &lock);
 
     if (clock->known) {
 
-        /* what other hosts may have used, too */
+        if (low <= clock->high && high >= clock->low
+            && high - low >= clock->high - clock->low
+            && received - clock->boot < NGX_IMAGE_ZONE_GOOD)
+        {
+            /* a slow answer, which tells no more than is known */
 
-        (void) ngx_image_zone_set_back(clock, received + clock->offset,
-                                       received, received + offset, received);
+            goto done;
+        }
+
+        if (clock->low - high > NGX_IMAGE_ZONE_SLEW) {
+
+            /* what other hosts may have used, too */
+
+            ngx_image_zone_set_back(clock, received + clock->high, received);
+        }
     }
 
-    clock->offset = offset;
+    clock->low = low;
+    clock->high = high;
+    clock->boot = received;
     clock->known = 1;
+
+done:
 
     ngx_image_zone_unlock(zone);
 }
@@ -46,7 +65,8 @@ int64_t
 ngx_image_zone_window(ngx_image_zone_t *zone, ngx_flag_t shared,
     int64_t length, ngx_flag_t write)
 {
-    int64_t                  time, number;
+    int64_t                  low, high, time, number;
+    ngx_flag_t               back;
     image_moment_t           now;
     ngx_image_zone_clock_t  *clock;
 
@@ -59,17 +79,32 @@ ngx_image_zone_window(ngx_image_zone_t *zone, ngx_flag_t shared,
         goto done;
     }
 
-    time = shared ? now.boot + clock->offset : now.wall;
+    low = shared ? now.boot + clock->low : now.wall;
+    high = shared ? now.boot + clock->high : now.wall;
 
-    if (clock->window_boot == 0 || time >= clock->window
-        || ngx_image_zone_set_back(clock, clock->window, clock->window_boot,
-                                   time, now.boot))
-    {
-        clock->window = time;
+    back = (clock->window_boot
+            && clock->window + (now.boot - clock->window_boot) - high
+               > NGX_IMAGE_ZONE_SLEW);
+
+    if (back) {
+        ngx_image_zone_set_back(clock, clock->window, clock->window_boot);
+    }
+
+    if (back || low >= clock->window) {
+        clock->window = low;
         clock->window_boot = now.boot;
     }
 
-    number = clock->window / length;
+    low = clock->window;
+
+    if (low / length != ngx_max(low, high) / length) {
+
+        /* which of two it is others may know better */
+
+        goto done;
+    }
+
+    number = low / length;
 
     if (number <= clock->ahead / length) {
 
@@ -96,23 +131,14 @@ done:
 }
 
 
-/*
- * Whether a clock that said `was` at one moment of the boot-time clock, and
- * says `is` at another, was set back by more than a correction in between.
- */
+/* a clock said `was` before it was set back, which is the highest so far */
 
-static ngx_flag_t
+static void
 ngx_image_zone_set_back(ngx_image_zone_clock_t *clock, int64_t was,
-    int64_t was_boot, int64_t is, int64_t is_boot)
+    int64_t boot)
 {
-    if (was + (is_boot - was_boot) - is <= NGX_IMAGE_ZONE_SLEW) {
-        return 0;
-    }
-
     if (was > clock->ahead) {
         clock->ahead = was;
-        clock->ahead_boot = was_boot;
+        clock->ahead_boot = boot;
     }
-
-    return 1;
 }

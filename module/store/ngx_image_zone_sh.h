@@ -83,7 +83,9 @@ typedef enum {
 typedef struct {
     uint32_t                  source;        /* whose clock is shared */
     uint32_t                  known;
-    int64_t                   offset;        /* to the boot-time clock */
+    int64_t                   low;           /* less the boot-time clock, at */
+    int64_t                   high;          /* the least and at the most */
+    int64_t                   boot;          /* ... and when it was told */
     int64_t                   window;        /* the highest time used */
     int64_t                   window_boot;   /* ... and when it was */
     int64_t                   ahead;         /* the highest one before the
