@@ -325,6 +325,8 @@ ngx_image_shared_behind(ngx_image_shared_conf_t *conf,
 
     behind = (now > 0 && seen > now) ? seen - now : 0;
 
+    ngx_image_zone_shared_clock_behind(conf->zone);
+
     if (conf->clock_behind) {
         return;
     }

@@ -157,8 +157,8 @@ ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
 
     left = image_record_number(&fields[NGX_IMAGE_SHARED_LEFT]);
 
-    if (clock.now <= 0 || clock.floor < 0 || left < 0
-        || clock.invalid < 0 || clock.invalid > clock.now
+    if (clock.now <= 0 || clock.floor < 0 || clock.floor > clock.now
+        || left < 0 || clock.invalid < 0 || clock.invalid > clock.now
         || ngx_image_shared_lease(&fields[NGX_IMAGE_SHARED_LEASED],
                                   &op->lease)
            != NGX_OK)
@@ -172,8 +172,8 @@ ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
 
     ngx_image_now(&received);
 
-    ngx_image_zone_set_shared_clock(op->conf->zone, op->now, op->sent.boot,
-                                    received.boot);
+    ngx_image_zone_set_shared_clock(op->conf->zone, op->now, clock.floor,
+                                    op->sent.boot, received.boot);
 
     o = &op->observation;
     ngx_memzero(o, sizeof(image_observation_t));

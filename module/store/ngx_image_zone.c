@@ -156,6 +156,7 @@ found:
     if (zone->sh->clock.source != zone->source) {
         zone->sh->clock.source = zone->source;
         zone->sh->clock.known = 0;
+        zone->sh->clock.behind = 0;
         zone->sh->invalidated = 0;
     }
 

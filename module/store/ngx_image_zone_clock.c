@@ -11,6 +11,9 @@
 /* two clocks go alike for so long, microseconds */
 #define NGX_IMAGE_ZONE_GOOD  60000000
 
+/* longer than any window, microseconds */
+#define NGX_IMAGE_ZONE_LONG_AGO  (INT64_MIN / 2)
+
 
 static void ngx_image_zone_set_back(ngx_image_zone_clock_t *clock,
     int64_t was, int64_t boot);
@@ -18,7 +21,7 @@ static void ngx_image_zone_set_back(ngx_image_zone_clock_t *clock,
 
 void
 ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t now,
-    int64_t sent, int64_t received)
+    int64_t floor, int64_t sent, int64_t received)
 {
     int64_t                  low, high;
     image_moment_t           lock;
@@ -57,6 +60,25 @@ ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t now,
 
 done:
 
+    clock->behind = 0;
+
+    /* other hosts may have used it, at a time that this one did not see */
+
+    ngx_image_zone_set_back(clock, floor, NGX_IMAGE_ZONE_LONG_AGO);
+
+    ngx_image_zone_unlock(zone);
+}
+
+
+void
+ngx_image_zone_shared_clock_behind(ngx_image_zone_t *zone)
+{
+    image_moment_t  lock;
+
+    ngx_image_zone_lock(zone, &lock);
+
+    zone->sh->clock.behind = 1;
+
     ngx_image_zone_unlock(zone);
 }
 
@@ -75,7 +97,10 @@ ngx_image_zone_window(ngx_image_zone_t *zone, ngx_flag_t shared,
 
     ngx_image_zone_lock(zone, &now);
 
-    if (shared && !clock->known) {
+    if (shared && (!clock->known || (write && clock->behind))) {
+
+        /* those who see Redis' clock come to a time of before later */
+
         goto done;
     }
 

@@ -83,6 +83,7 @@ typedef enum {
 typedef struct {
     uint32_t                  source;        /* whose clock is shared */
     uint32_t                  known;
+    uint32_t                  behind;        /* ... its highest time */
     int64_t                   low;           /* less the boot-time clock, at */
     int64_t                   high;          /* the least and at the most */
     int64_t                   boot;          /* ... and when it was told */
