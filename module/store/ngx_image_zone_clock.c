@@ -11,7 +11,7 @@
 /* two clocks go alike for so long, microseconds */
 #define NGX_IMAGE_ZONE_GOOD  60000000
 
-/* longer than any window, microseconds */
+/* a boot-time moment before that of any window */
 #define NGX_IMAGE_ZONE_LONG_AGO  (INT64_MIN / 2)
 
 
