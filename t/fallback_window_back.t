@@ -88,6 +88,13 @@ for my $before (0.5, -10) {
         'nor is it stored in';
 }
 
+# and it is set back once more: what is in that window is none the younger
+
+$clock->advance($time + 10 - $clock->time);
+is number('i', 100), undef, 'the window again';
+$clock->set(wall => $clock->{wall} - 5);
+is number('i', 100), undef, 'set back once more';
+
 # the clock has caught up
 
 $clock->advance(100);

@@ -143,7 +143,9 @@ ngx_image_zone_window(ngx_image_zone_t *zone, ngx_flag_t shared,
         number = clock->ahead / length;
         time = clock->ahead + (now.boot - clock->ahead_boot);
 
-        if (write || time / length != number) {
+        if (write || time / length != number
+            || number <= clock->dead / length)
+        {
             number = -1;
         }
     }
@@ -163,6 +165,10 @@ ngx_image_zone_set_back(ngx_image_zone_clock_t *clock, int64_t was,
     int64_t boot)
 {
     if (was > clock->ahead) {
+
+        /* it may be in the same window, and is not as old as what is there */
+
+        clock->dead = clock->ahead;
         clock->ahead = was;
         clock->ahead_boot = boot;
     }

@@ -92,6 +92,7 @@ typedef struct {
     int64_t                   ahead;         /* the highest one before the
                                                 clock was set back */
     int64_t                   ahead_boot;    /* ... and when it was */
+    int64_t                   dead;          /* the one before that */
 } ngx_image_zone_clock_t;
 
 
