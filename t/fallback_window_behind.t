@@ -11,60 +11,28 @@ use warnings;
 use Test::More;
 
 use POSIX qw(fmod);
-use ImageDigest::Cache qw(tag_key);
 use ImageDigest::Clock;
 use ImageDigest::Origin;
 use ImageDigest::Redis;
+use ImageDigest::Window;
 
 my $length = 100;
 my $origin = ImageDigest::Origin->start;
-my ($server, $hosts) = map { ImageDigest::Clock->new } 1 .. 2;
+my ($server, $clock) = map { ImageDigest::Clock->new } 1 .. 2;
 my $redis = $server->around(sub { ImageDigest::Redis->start });
-my $number = 0;
 
-sub start {
-    return $hosts->around(sub {
-        ImageDigest::Cache->start(
-            resolver  => 'registry ' . $origin->host . " insecure;\n"
-                         . 'redis ' . $redis->url . " timeout=20s;\n"
-                         . 'timeout 20s;',
-            locations => { i => "image_digest_timeout 20s;\n"
-                                . "image_digest_ttl ${length}s;" });
-    });
+sub host {
+    return ImageDigest::Window->start($clock, $origin, $redis, $length);
 }
 
-sub asked { return $redis->calls('eval') + $redis->calls('evalsha') }
-
-# what a host says of an image that nobody has asked for, once Redis was asked
-
-sub ask {
-    my ($cache) = @_;
-
-    my ($image, $before, $get);
-
-    $cache->poll(sub {
-        $image = $origin->name('app:none' . ++$number);
-        $before = asked();
-        $get = $cache->ask('i', $image);
-        asked() > $before;
-    }, 'redis to be asked');
-
-    my $put = $cache->ask('i', $image, method => 'PUT', body => 'x');
-    my ($window) = grep { $get->{key} eq tag_key($image,
-                                                 window => "$length/$_") }
-                   map { int($hosts->time / $length) + $_ } -2 .. 2;
-
-    return ($window, $put->{write});
-}
-
-sub later { $_->advance($_[0]) for $server, $hosts; return }
+sub later { $_->advance($_[0]) for $server, $clock; return }
 
 # ten seconds of a window are over
 
 later(10 + $length - fmod($server->time, $length));
 
-my $one = start();
-my ($window, $write) = ask($one);
+my $one = host();
+my ($window, $write) = $one->ask;
 
 is $window, int($server->time / $length), 'a window';
 is $write, 'passed', 'and stored';
@@ -72,24 +40,42 @@ is $write, 'passed', 'and stored';
 # the clock of Redis is set back, into the window before
 
 $server->set(wall => $server->{wall} - 50);
-is_deeply [ask($one)], [$window, 'dropped'], 'behind: nothing is stored';
+is_deeply [$one->ask], [$window, 'dropped'], 'behind: nothing is stored';
 later(30);
-is_deeply [ask($one)], [$window, 'dropped'], 'nor later';
+is_deeply [$one->ask], [$window, 'dropped'], 'nor later';
 
-my $two = start();
+my $two = host();
 
-is_deeply [ask($two)], [undef, 'dropped'],
+is_deeply [$two->ask], [undef, 'dropped'],
     'nor by a host that never saw another time';
 
 # it has caught up
 
 later(21);
-is_deeply [ask($two)], [undef, 'dropped'], 'the window of the highest time';
-is_deeply [ask($one)], [$window, 'dropped'],
+is_deeply [$two->ask], [undef, 'dropped'], 'the window of the highest time';
+is_deeply [$one->ask], [$window, 'dropped'],
     'who knows how old it is finds it';
 
 later($length);
 
-is_deeply [ask($_)], [$window + 1, 'passed'], 'the next one' for $one, $two;
+is_deeply [$_->ask], [$window + 1, 'passed'], 'the next one' for $one, $two;
+
+# a clock that is corrected by less than a second was not set back
+
+$server->set(wall => $server->{wall} - 0.4);
+is_deeply [$_->ask], [$window + 1, 'passed'], 'corrected'
+    for $one, $two, host();
+later(1);
+is_deeply [$_->ask], [$window + 1, 'passed'], '... and caught up'
+    for $one, $two, host();
+
+# but it may be the begin of more
+
+$server->set(wall => $server->{wall} - 0.4);
+is_deeply [$two->ask], [$window + 1, 'passed'], 'corrected once more';
+$server->set(wall => $server->{wall} - 0.8);
+is_deeply [host()->ask], [undef, 'dropped'], 'and set back';
+later(1.3);
+is_deeply [host()->ask], [undef, 'dropped'], '... and caught up';
 
 done_testing;

@@ -45,7 +45,7 @@ my @surprises = (
     ['an integer', ":7\r\n", 'malformed answer'],
     ['an array of errors', "*3\r\n" . "-ERR x\r\n" x 3, 'malformed answer'],
     ['two words', bulk('ok', 1), 'malformed answer'],
-    ["another's answer", bulk('ok', 999_999, 1_700_000_000_000_000, 0,
+    ["another's answer", bulk('ok', 999_999, 1_700_000_000_000_000, 0, 0,
                               0, 'ours', 0, (undef) x 15),
         'malformed answer'],
     ['RESP3', "%1\r\n+a\r\n:1\r\n", 'Protocol error|another protocol'],

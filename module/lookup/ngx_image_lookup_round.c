@@ -551,7 +551,7 @@ ngx_image_lookup_go(ngx_image_lookup_t *lookup)
     ngx_image_now(&now);
 
     if (lookup->op.lease == NGX_IMAGE_LEASE_OURS
-        && now.boot - lookup->op.sent.boot > NGX_IMAGE_LOOKUP_LATE
+        && now.boot - lookup->op.command.sent.boot > NGX_IMAGE_LOOKUP_LATE
         && lookup->late++ < NGX_IMAGE_LOOKUP_TRIES)
     {
         ngx_image_lookup_fleet(lookup);
@@ -586,7 +586,7 @@ ngx_image_lookup_fleet_keep(ngx_image_lookup_t *lookup)
     from = NGX_IMAGE_FROM_ZONE;
 
     if (o.digest.algorithm != IMAGE_DIGEST_NONE || o.failure != IMAGE_OK) {
-        flags = ngx_image_lookup_keep(lookup, &o, op->sent.boot, 1);
+        flags = ngx_image_lookup_keep(lookup, &o, op->command.sent.boot, 1);
 
         if (flags & (IMAGE_MERGE_DIGEST|IMAGE_MERGE_FAILURE)) {
             from = NGX_IMAGE_FROM_SHARED;

@@ -46,6 +46,7 @@ struct ngx_image_shared_command_s {
                                      ngx_int_t rc, image_reply_t *reply);
 
     ngx_uint_t                 serial;       /* comes back in the reply */
+    image_moment_t             sent;         /* before redis read its clock */
     unsigned                   whole:1;      /* sent as EVAL */
 };
 
@@ -155,7 +156,6 @@ struct ngx_image_shared_op_s {
      * than it is; NGX_DECLINED: away or a surprise
      */
     ngx_int_t                   rc;
-    image_moment_t              sent;          /* when it was asked */
     int64_t                     now;           /* microseconds, Redis */
     image_observation_t         observation;
     ngx_image_run_t             run;
@@ -236,7 +236,6 @@ struct ngx_image_shared_session_s {
 
     /* private */
     ngx_image_shared_command_t    command;
-    image_moment_t                sent;
     int64_t                       now;         /* Redis' time, once it was */
     int64_t                       received;    /* ... asked; boot time */
     int64_t                       at;          /* of the digest, by Redis */

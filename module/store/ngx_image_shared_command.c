@@ -31,6 +31,9 @@ static ngx_int_t ngx_image_shared_check(ngx_image_shared_command_t *cmd,
 static u_char *ngx_image_shared_key(u_char *p, ngx_str_t *text,
     ngx_image_shared_conf_t *conf, ngx_image_shared_key_t *key);
 static void ngx_image_shared_hash(ngx_image_shared_script_t *script);
+static ngx_int_t ngx_image_shared_sent(ngx_image_shared_command_t *cmd);
+static ngx_int_t ngx_image_shared_clock(ngx_image_shared_command_t *cmd,
+    image_reply_t *reply);
 static void ngx_image_shared_behind(ngx_image_shared_conf_t *conf,
     image_reply_t *reply);
 static void ngx_image_shared_refused(ngx_image_shared_conf_t *conf,
@@ -62,6 +65,17 @@ ngx_image_shared_begin(ngx_image_shared_command_t *cmd, ngx_flag_t whole)
     cmd->redis.handler = ngx_image_shared_handler;
     cmd->redis.data = cmd;
     cmd->whole = whole;
+
+    return ngx_image_shared_sent(cmd);
+}
+
+
+static ngx_int_t
+ngx_image_shared_sent(ngx_image_shared_command_t *cmd)
+{
+    /* before redis reads its clock, so that nothing becomes younger */
+
+    ngx_image_now(&cmd->sent);
 
     return cmd->send(cmd);
 }
@@ -214,7 +228,7 @@ ngx_image_shared_handler(ngx_image_redis_command_t *redis,
     if (rc == NGX_AGAIN) {
         cmd->whole = 1;
 
-        if (cmd->send(cmd) == NGX_OK) {
+        if (ngx_image_shared_sent(cmd) == NGX_OK) {
             return;
         }
 
@@ -273,12 +287,17 @@ ngx_image_shared_check(ngx_image_shared_command_t *cmd, image_reply_t *reply)
     /* another's answer has another number: it must not be believed */
 
     if (!reply->array
-        || reply->nvalues <= NGX_IMAGE_SHARED_NOW
+        || reply->nvalues < NGX_IMAGE_SHARED_MORE
         || v[NGX_IMAGE_SHARED_WORD].type != IMAGE_REPLY_STRING
         || ngx_image_shared_number(&v[NGX_IMAGE_SHARED_SERIAL])
            != (int64_t) cmd->serial)
     {
         ngx_image_shared_malformed(conf, NULL, "the answer");
+        return NGX_DECLINED;
+    }
+
+    if (ngx_image_shared_clock(cmd, reply) != NGX_OK) {
+        ngx_image_shared_malformed(conf, NULL, "the time");
         return NGX_DECLINED;
     }
 
@@ -311,6 +330,27 @@ ngx_image_shared_check(ngx_image_shared_command_t *cmd, image_reply_t *reply)
 }
 
 
+/* each answer tells the time, for the windows of tag keys */
+
+static ngx_int_t
+ngx_image_shared_clock(ngx_image_shared_command_t *cmd, image_reply_t *reply)
+{
+    int64_t  now, ahead;
+
+    now = ngx_image_shared_number(&reply->values[NGX_IMAGE_SHARED_NOW]);
+    ahead = ngx_image_shared_number(&reply->values[NGX_IMAGE_SHARED_AHEAD]);
+
+    if (now <= 0 || ahead < 0) {
+        return NGX_DECLINED;
+    }
+
+    ngx_image_zone_set_shared_clock(cmd->conf->zone, now, ahead,
+                                    cmd->sent.boot);
+
+    return NGX_OK;
+}
+
+
 static void
 ngx_image_shared_behind(ngx_image_shared_conf_t *conf,
     image_reply_t *reply)
@@ -324,8 +364,6 @@ ngx_image_shared_behind(ngx_image_shared_conf_t *conf,
            : -1;
 
     behind = (now > 0 && seen > now) ? seen - now : 0;
-
-    ngx_image_zone_shared_clock_behind(conf->zone);
 
     if (conf->clock_behind) {
         return;

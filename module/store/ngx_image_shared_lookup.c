@@ -90,10 +90,6 @@ ngx_image_shared_lookup_send(ngx_image_shared_command_t *cmd)
     argv[2] = op->token;
     ngx_image_shared_decimal(&argv[3], lease, NGX_IMAGE_SHARED_LEASE);
 
-    /* before redis reads its clock, so that nothing becomes younger */
-
-    ngx_image_now(&op->sent);
-
     return ngx_image_shared_send(cmd, NGX_IMAGE_SHARED_LOOKUP, 4, keys, 4,
                                  argv);
 }
@@ -157,7 +153,7 @@ ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
 
     left = image_record_number(&fields[NGX_IMAGE_SHARED_LEFT]);
 
-    if (clock.now <= 0 || clock.floor < 0 || clock.floor > clock.now
+    if (clock.floor < 0 || clock.floor > clock.now
         || left < 0 || clock.invalid < 0 || clock.invalid > clock.now
         || ngx_image_shared_lease(&fields[NGX_IMAGE_SHARED_LEASED],
                                   &op->lease)
@@ -171,9 +167,6 @@ ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
     op->left = ngx_min(left, NGX_IMAGE_SHARED_LEASE);
 
     ngx_image_now(&received);
-
-    ngx_image_zone_set_shared_clock(op->conf->zone, op->now, clock.floor,
-                                    op->sent.boot, received.boot);
 
     o = &op->observation;
     ngx_memzero(o, sizeof(image_observation_t));
@@ -263,6 +256,6 @@ static void
 ngx_image_shared_moment(ngx_image_shared_op_t *op, int64_t at,
     image_moment_t *moment)
 {
-    moment->boot = op->sent.boot - (op->now - at);
-    moment->wall = op->sent.wall - (op->now - at);
+    moment->boot = op->command.sent.boot - (op->now - at);
+    moment->wall = op->command.sent.wall - (op->now - at);
 }

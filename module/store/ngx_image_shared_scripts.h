@@ -3,9 +3,10 @@
  * and one slot of a cluster.  docs/redis.md has the form of the records.
  *
  * KEYS[1] is the clock of the prefix.  ARGV[1] comes back as the second value
- * of each answer, so that none is taken for another's.  ARGV[2] is the
- * retention in milliseconds.  All moments are microseconds of Redis' clock,
- * in decimal: they fit a Lua number, but not its way to write one.
+ * of each answer, so that none is taken for another's; after it are Redis'
+ * time and the one to which its clock was ahead.  ARGV[2] is the retention in
+ * milliseconds.  All moments are microseconds of Redis' clock, in decimal:
+ * they fit a Lua number, but not its way to write one.
  */
 
 #ifndef NGX_IMAGE_SHARED_SCRIPTS_H
@@ -20,7 +21,9 @@
  *
  * What was stored before the clock fell behind looks younger than it is by
  * as much as it fell, also after it has caught up.  So the clock remembers
- * from when on moments can be trusted: its value is "SEEN FLOOR".
+ * from when on moments can be trusted, and, for the windows of tag keys, the
+ * highest time before it fell by more than a second (NGX_IMAGE_ZONE_SLEW): its
+ * value is "SEEN FLOOR AHEAD".
  */
 
 #define NGX_IMAGE_SHARED_CLOCK_LUA                                           \
@@ -32,25 +35,32 @@
 "    return string.format('%.0f', n)\n"                                      \
 "end\n"                                                                      \
 "\n"                                                                         \
+"local seen, floor, ahead = string.match(redis.call('GET', KEYS[1]) or '',\n"\
+"                                        '^(%d+) (%d+) (%d+)$')\n"           \
+"seen, floor, ahead = tonumber(seen) or 0, tonumber(floor) or 0,\n"          \
+"                     tonumber(ahead) or 0\n"                                \
+"if floor > seen then floor = 0 end\n"                                       \
+"if ahead > seen then ahead = 0 end\n"                                       \
+"\n"                                                                         \
 "local function answer(word, ...)\n"                                         \
-"    return { word, ARGV[1], decimal(now), ... }\n"                          \
+"    return { word, ARGV[1], decimal(now), decimal(ahead), ... }\n"          \
 "end\n"                                                                      \
 "\n"                                                                         \
-"local seen, floor = string.match(redis.call('GET', KEYS[1]) or '',\n"       \
-"                                 '^(%d+) (%d+)$')\n"                        \
-"seen, floor = tonumber(seen) or 0, tonumber(floor) or 0\n"                  \
-"if floor > seen then floor = 0 end\n"                                       \
+"local function value(seen)\n"                                               \
+"    return decimal(seen) .. ' ' .. decimal(floor) .. ' ' .. decimal(ahead)\n"\
+"end\n"                                                                      \
 "\n"                                                                         \
 "if seen > now then\n"                                                       \
-"    if floor < seen then\n"                                                 \
-"        redis.call('SET', KEYS[1], decimal(seen) .. ' ' .. decimal(seen),\n"\
-"                   'KEEPTTL')\n"                                            \
+"    local fell = seen - now > 1000000 and seen or ahead\n"                  \
+"    if floor < seen or ahead < fell then\n"                                 \
+"        floor, ahead = seen, fell\n"                                        \
+"        redis.call('SET', KEYS[1], value(seen), 'KEEPTTL')\n"               \
 "    end\n"                                                                  \
 "    return answer('behind', decimal(seen))\n"                               \
 "end\n"                                                                      \
 "\n"                                                                         \
 "-- a key that somebody else wrote may have an expiry beyond all numbers\n"  \
-"redis.call('SET', KEYS[1], decimal(now) .. ' ' .. decimal(floor), 'PX',\n"  \
+"redis.call('SET', KEYS[1], value(now), 'PX',\n"                             \
 "           decimal(math.min(math.max(redis.call('PTTL', KEYS[1]), keep),\n" \
 "                            1e15)))\n"                                      \
 "\n"                                                                         \
@@ -109,7 +119,7 @@ NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
  * the lease that is wanted otherwise, or empty; its milliseconds.  Nothing is
  * enough where the first is 0, not even that the registry wants to be left
  * alone: then the reader did not believe what there was.  Answers
- *     ok, ARGV[1], now, floor, invalid, lease, its milliseconds,
+ *     ok, ARGV[1], now, ahead, floor, invalid, lease, its milliseconds,
  *     the record's fields, the limit's fields
  * and the reader judges them.
  */
@@ -159,8 +169,8 @@ NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
 "\n"                                                                         \
 "local reply = answer('ok', decimal(floor), decimal(invalid), lease,\n"      \
 "                     decimal(math.max(left, 0)))\n"                         \
-"for i = 1, 10 do reply[7 + i] = record[i] or false end\n"                   \
-"for i = 1, 5 do reply[17 + i] = limit[i] or false end\n"                    \
+"for i = 1, 10 do reply[8 + i] = record[i] or false end\n"                   \
+"for i = 1, 5 do reply[18 + i] = limit[i] or false end\n"                    \
 "return reply\n"
 
 
@@ -344,8 +354,8 @@ NGX_IMAGE_SHARED_LEASE_LUA                                                   \
  * invalidated, which counts until there is a record.  ARGV: reference,
  * platform, and the digest that it is to be, or empty; when the origin call
  * began that saw it, and its MAC.  The first one stays.  Answers
- *     ok, ARGV[1], now, how many milliseconds more, invalid, the record's
- *     fields
+ *     ok, ARGV[1], now, ahead, how many milliseconds more, invalid, the
+ *     record's fields
  * or "bound", if it was none yet.
  */
 
@@ -372,7 +382,7 @@ NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
 "\n"                                                                         \
 "local reply = answer(word, decimal(math.max(\n"                             \
 "    redis.call('PTTL', KEYS[2]), 0)), decimal(invalid))\n"                  \
-"for i = 1, 6 do reply[5 + i] = record[i] or false end\n"                    \
+"for i = 1, 6 do reply[6 + i] = record[i] or false end\n"                    \
 "return reply\n"
 
 

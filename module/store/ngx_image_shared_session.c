@@ -80,11 +80,9 @@ ngx_image_shared_session_send(ngx_image_shared_command_t *cmd)
         argv[2].len = image_digest_format(&s->digest, digest);
     }
 
-    ngx_image_now(&s->sent);
-
     /* by Redis' clock, as it was when nothing was known; never too late */
 
-    s->at = ngx_max(s->now + (s->sent.boot - s->received) - s->age, 1);
+    s->at = ngx_max(s->now + (s->command.sent.boot - s->received) - s->age, 1);
 
     ngx_image_shared_decimal(&argv[3], text, s->at);
 
@@ -206,9 +204,9 @@ ngx_image_shared_session_read(ngx_image_shared_session_t *s,
 
     ends = ngx_min(ends, s->conf->retention / 1000);
 
-    bound->until = s->sent.boot + ends * 1000;
-    bound->at.boot = s->sent.boot - (now - at);
-    bound->at.wall = s->sent.wall - (now - at);
+    bound->until = s->command.sent.boot + ends * 1000;
+    bound->at.boot = s->command.sent.boot - (now - at);
+    bound->at.wall = s->command.sent.wall - (now - at);
 
     return NGX_OK;
 }

@@ -132,10 +132,10 @@ ngx_image_zone_init(ngx_shm_zone_t *shm_zone, void *data)
                   ngx_align_ptr(&sh->buckets[buckets], sizeof(uint64_t));
 
     ngx_memzero(&sh->clock, sizeof(ngx_image_zone_clock_t));
-    sh->clock.source = zone->source;
 
     sh->invalid = NGX_IMAGE_ZONE_VALID;
     sh->invalidated = 0;
+    sh->source = zone->source;
     sh->nonce = (uint64_t) ngx_random() << 32 ^ (uint64_t) ngx_random()
                 ^ (uint64_t) ngx_pid << 16;
 
@@ -149,14 +149,12 @@ ngx_image_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
 found:
 
-    /* another server's clock says nothing of this one's */
+    /* another server's moments say nothing of this one's */
 
     ngx_image_zone_lock(zone, &now);
 
-    if (zone->sh->clock.source != zone->source) {
-        zone->sh->clock.source = zone->source;
-        zone->sh->clock.known = 0;
-        zone->sh->clock.behind = 0;
+    if (zone->sh->source != zone->source) {
+        zone->sh->source = zone->source;
         zone->sh->invalidated = 0;
     }
 
@@ -236,6 +234,8 @@ ngx_image_zone_lock(ngx_image_zone_t *zone, image_moment_t *now)
         /* the tombstones are gone, too, and calls under way could come late */
 
         zone->sh->invalid = now->boot;
+
+        ngx_image_zone_clock_torn(zone->sh, now);
     }
 
     zone->sh->busy = 1;

@@ -190,24 +190,21 @@ ngx_int_t ngx_image_zone_bind(ngx_image_zone_t *zone, ngx_image_id_t *id,
 /* clocks, ngx_image_zone_clock.c */
 
 /*
- * The clock of the tag key's window, in microseconds of Unix time.  Redis'
- * time is given at each answer of a lookup, with the boot-time moments between
- * which the server read it; of those that agree the quickest answer counts.
- * The floor is the highest time before it fell behind, or 0.
+ * The clock of the tag key's window, in microseconds of Unix time: Redis' time
+ * is given at each answer, as read after a boot-time moment, and the highest
+ * one before it was set back, or 0, which other hosts may have used.
  */
-void ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t now,
-    int64_t floor, int64_t sent, int64_t received);
-
-/* Redis' clock is behind the highest time that Redis has seen */
-void ngx_image_zone_shared_clock_behind(ngx_image_zone_t *zone);
+void ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t time,
+    int64_t ahead, int64_t sent);
 
 /*
  * The number of the tag key's window of so many microseconds now; shared: by
  * Redis' clock, else by this host's.  It never goes below the highest that
- * was used on this host.  -1 where nothing could safely match: Redis' clock
- * was never seen, or not well enough to tell which of two windows it is in, or
- * the clock was set back so far that the highest number is of the future; and
- * for a write while Redis' clock is behind.
+ * was used on this host.  -1 where nothing could safely match: this Redis'
+ * clock was never seen, or not well enough to tell which of two windows it is
+ * in; or the clock was set back, and has not left the window of its highest
+ * time behind yet.  That window can still be read for as long as it would have
+ * lasted, where this host knows when the clock was there; but not written.
  */
 int64_t ngx_image_zone_window(ngx_image_zone_t *zone, ngx_flag_t shared,
     int64_t length, ngx_flag_t write);

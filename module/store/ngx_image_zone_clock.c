@@ -1,5 +1,11 @@
 /*
- * Redis' clock as this host carries it, and the windows of tag keys.
+ * The clock that tells the windows of tag keys, Redis' or this host's wall
+ * clock, as the boot-time clock carries it on; and the windows.
+ *
+ * Two things make a window unsafe.  Not to know the time well enough: so
+ * there are two bounds of it, which part as time passes, and where they are in
+ * two windows there is none.  And a clock that is set back, for then it comes
+ * to the same window twice: so the highest time that it was is remembered.
  */
 
 #include <ngx_image_zone_sh.h>
@@ -8,76 +14,37 @@
 /* a clock that is corrected by less was not set back, microseconds */
 #define NGX_IMAGE_ZONE_SLEW  1000000
 
-/* two clocks go alike for so long, microseconds */
-#define NGX_IMAGE_ZONE_GOOD  60000000
+/* two clocks part by one in so many at the most */
+#define NGX_IMAGE_ZONE_DRIFT  10000
 
 /* a boot-time moment before that of any window */
 #define NGX_IMAGE_ZONE_LONG_AGO  (INT64_MIN / 2)
 
 
-static void ngx_image_zone_set_back(ngx_image_zone_clock_t *clock,
-    int64_t was, int64_t boot);
+static void ngx_image_zone_clock_told(ngx_image_zone_t *zone,
+    ngx_flag_t shared, int64_t low, int64_t high, int64_t sent,
+    image_moment_t *now);
+static void ngx_image_zone_clock_carry(ngx_image_zone_clock_t *clock,
+    int64_t boot, int64_t *low, int64_t *high);
+static void ngx_image_zone_clock_ahead(ngx_image_zone_clock_t *clock,
+    int64_t time, int64_t boot);
 
 
 void
-ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t now,
-    int64_t floor, int64_t sent, int64_t received)
+ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t time,
+    int64_t ahead, int64_t sent)
 {
-    int64_t                  low, high;
-    image_moment_t           lock;
-    ngx_image_zone_clock_t  *clock;
+    image_moment_t  now;
 
-    clock = &zone->sh->clock;
+    ngx_image_zone_lock(zone, &now);
 
-    low = now - received;
-    high = now - sent;
+    ngx_image_zone_clock_told(zone, 1, time - now.boot, time - sent, sent,
+                              &now);
 
-    ngx_image_zone_lock(zone, &lock);
+    /* other hosts have used it, at a time that this one may not have seen */
 
-    if (clock->known) {
-
-        if (low <= clock->high && high >= clock->low
-            && high - low >= clock->high - clock->low
-            && received - clock->boot < NGX_IMAGE_ZONE_GOOD)
-        {
-            /* a slow answer, which tells no more than is known */
-
-            goto done;
-        }
-
-        if (clock->low - high > NGX_IMAGE_ZONE_SLEW) {
-
-            /* what other hosts may have used, too */
-
-            ngx_image_zone_set_back(clock, received + clock->high, received);
-        }
-    }
-
-    clock->low = low;
-    clock->high = high;
-    clock->boot = received;
-    clock->known = 1;
-
-done:
-
-    clock->behind = 0;
-
-    /* other hosts may have used it, at a time that this one did not see */
-
-    ngx_image_zone_set_back(clock, floor, NGX_IMAGE_ZONE_LONG_AGO);
-
-    ngx_image_zone_unlock(zone);
-}
-
-
-void
-ngx_image_zone_shared_clock_behind(ngx_image_zone_t *zone)
-{
-    image_moment_t  lock;
-
-    ngx_image_zone_lock(zone, &lock);
-
-    zone->sh->clock.behind = 1;
+    ngx_image_zone_clock_ahead(&zone->sh->clock, ahead,
+                               NGX_IMAGE_ZONE_LONG_AGO);
 
     ngx_image_zone_unlock(zone);
 }
@@ -88,7 +55,6 @@ ngx_image_zone_window(ngx_image_zone_t *zone, ngx_flag_t shared,
     int64_t length, ngx_flag_t write)
 {
     int64_t                  low, high, time, number;
-    ngx_flag_t               back;
     image_moment_t           now;
     ngx_image_zone_clock_t  *clock;
 
@@ -97,37 +63,28 @@ ngx_image_zone_window(ngx_image_zone_t *zone, ngx_flag_t shared,
 
     ngx_image_zone_lock(zone, &now);
 
-    if (shared && (!clock->known || (write && clock->behind))) {
+    if (!shared) {
+        ngx_image_zone_clock_told(zone, 0, now.wall - now.boot,
+                                  now.wall - now.boot, now.boot, &now);
 
-        /* those who see Redis' clock come to a time of before later */
-
+    } else if (clock->boot == 0 || clock->source != zone->source) {
         goto done;
     }
 
-    low = shared ? now.boot + clock->low : now.wall;
-    high = shared ? now.boot + clock->high : now.wall;
+    ngx_image_zone_clock_carry(clock, now.boot, &low, &high);
 
-    back = (clock->window_boot
-            && clock->window + (now.boot - clock->window_boot) - high
-               > NGX_IMAGE_ZONE_SLEW);
+    low = ngx_max(now.boot + low, clock->window);
+    high = ngx_max(now.boot + high, low);
 
-    if (back) {
-        ngx_image_zone_set_back(clock, clock->window, clock->window_boot);
-    }
-
-    if (back || low >= clock->window) {
-        clock->window = low;
-        clock->window_boot = now.boot;
-    }
-
-    low = clock->window;
-
-    if (low / length != ngx_max(low, high) / length) {
+    if (low / length != high / length) {
 
         /* which of two it is others may know better */
 
         goto done;
     }
+
+    clock->window = low;
+    clock->window_boot = now.boot;
 
     number = low / length;
 
@@ -158,18 +115,123 @@ done:
 }
 
 
-/* a clock said `was` before it was set back, which is the highest so far */
+void
+ngx_image_zone_clock_torn(ngx_image_zone_sh_t *sh, image_moment_t *now)
+{
+    int64_t                  low, high, ahead;
+    ngx_image_zone_clock_t  *clock;
+
+    clock = &sh->clock;
+    ahead = ngx_max(clock->ahead, clock->window);
+
+    if (clock->boot) {
+        ngx_image_zone_clock_carry(clock, now->boot, &low, &high);
+
+        ahead = ngx_max(ahead, now->boot + ngx_max(low, high));
+    }
+
+    ngx_memzero(clock, sizeof(ngx_image_zone_clock_t));
+
+    ngx_image_zone_clock_ahead(clock, ahead, NGX_IMAGE_ZONE_LONG_AGO);
+}
+
+
+/* the clock, less the boot-time clock, was between two bounds after "sent" */
 
 static void
-ngx_image_zone_set_back(ngx_image_zone_clock_t *clock, int64_t was,
+ngx_image_zone_clock_told(ngx_image_zone_t *zone, ngx_flag_t shared,
+    int64_t low, int64_t high, int64_t sent, image_moment_t *now)
+{
+    int64_t                  was_low, was_high, used;
+    ngx_flag_t               same;
+    ngx_image_zone_clock_t  *clock;
+
+    clock = &zone->sh->clock;
+
+    if (clock->boot == 0) {
+        goto told;
+    }
+
+    ngx_image_zone_clock_carry(clock, now->boot, &was_low, &was_high);
+
+    used = was_low;
+
+    if (clock->window) {
+        used = clock->window - clock->window_boot
+               - (now->boot - clock->window_boot) / NGX_IMAGE_ZONE_DRIFT;
+    }
+
+    same = (clock->source == zone->source);
+
+    if (ngx_max(was_low, used) - high > NGX_IMAGE_ZONE_SLEW) {
+
+        /* until now other hosts may have gone on by it, too */
+
+        if (shared) {
+            ngx_image_zone_clock_ahead(clock, ngx_max(now->boot + was_high,
+                                                      clock->window),
+                                       now->boot);
+
+        } else {
+            ngx_image_zone_clock_ahead(clock, clock->window,
+                                       clock->window_boot);
+        }
+
+        /* a worker may be killed here */
+
+        ngx_memory_barrier();
+
+        clock->window = 0;
+        clock->window_boot = 0;
+
+    } else if (same && low <= was_high && high >= was_low) {
+
+        /* of a slow answer no more counts than is known */
+
+        low = ngx_max(low, was_low);
+        high = ngx_min(high, was_high);
+
+    } else if (same && low > was_high && sent < clock->boot) {
+
+        /* it was overtaken by another, and may be from before a set-back */
+
+        return;
+    }
+
+told:
+
+    clock->low = low;
+    clock->high = high;
+    clock->boot = now->boot;
+    clock->source = zone->source;
+}
+
+
+static void
+ngx_image_zone_clock_carry(ngx_image_zone_clock_t *clock, int64_t boot,
+    int64_t *low, int64_t *high)
+{
+    int64_t  drift;
+
+    drift = (boot - clock->boot) / NGX_IMAGE_ZONE_DRIFT;
+
+    *low = clock->low - drift;
+    *high = clock->high + drift;
+}
+
+
+/* the clock was at a time before it was set back; the highest one counts */
+
+static void
+ngx_image_zone_clock_ahead(ngx_image_zone_clock_t *clock, int64_t time,
     int64_t boot)
 {
-    if (was > clock->ahead) {
+    if (time > clock->ahead) {
 
         /* it may be in the same window, and is not as old as what is there */
 
         clock->dead = clock->ahead;
-        clock->ahead = was;
+        clock->ahead = time;
         clock->ahead_boot = boot;
     }
 }

@@ -6,7 +6,7 @@
  *     ngx_image_zone_claim.c        what must not happen twice at a time
  *     ngx_image_zone_outage.c       origins that do not answer
  *     ngx_image_zone_session.c      sessions
- *     ngx_image_zone_clock.c        Redis' clock, and windows
+ *     ngx_image_zone_clock.c        the clock of windows
  *
  * Under the mutex there is memory work alone; what is to be said, or rung, is
  * said after it.
@@ -80,19 +80,20 @@ typedef enum {
 } ngx_image_zone_pool_e;
 
 
+/* the clock of windows; moments "boot" are by the boot-time clock */
+
 typedef struct {
-    uint32_t                  source;        /* whose clock is shared */
-    uint32_t                  known;
-    uint32_t                  behind;        /* ... its highest time */
+    uint32_t                  source;        /* whose it is */
     int64_t                   low;           /* less the boot-time clock, at */
-    int64_t                   high;          /* the least and at the most */
-    int64_t                   boot;          /* ... and when it was told */
-    int64_t                   window;        /* the highest time used */
-    int64_t                   window_boot;   /* ... and when it was */
-    int64_t                   ahead;         /* the highest one before the
-                                                clock was set back */
-    int64_t                   ahead_boot;    /* ... and when it was */
-    int64_t                   dead;          /* the one before that */
+    int64_t                   high;          /* the least and at the most, */
+    int64_t                   boot;          /* ... when it was told, or 0 */
+    int64_t                   window;        /* the highest time used since it
+                                                was set back */
+    int64_t                   window_boot;
+    int64_t                   ahead;         /* the highest one before that, */
+    int64_t                   ahead_boot;    /* ... which may be unknown */
+    int64_t                   dead;          /* the highest one before it was
+                                                set back once more */
 } ngx_image_zone_clock_t;
 
 
@@ -104,7 +105,8 @@ typedef struct {
     int64_t                   invalid;       /* nothing that was last known
                                                 before it counts; boot time */
     int64_t                   invalidated;   /* the last one by Redis' clock
-                                                that this host has heard of */
+                                                that this host has heard of, */
+    uint32_t                  source;        /* ... and of which Redis */
     uint64_t                  nonce;         /* in the names of bells */
     ngx_image_zone_pool_t     pools[NGX_IMAGE_ZONE_POOLS];
     ngx_image_zone_clock_t    clock;
@@ -146,6 +148,10 @@ void ngx_image_zone_touch(ngx_image_zone_sh_t *sh, ngx_image_zone_entry_t *e);
 
 void ngx_image_zone_forget(ngx_image_zone_sh_t *sh,
     ngx_image_zone_entry_t *e);
+
+/* a worker was killed in the critical section: the clock is to be told anew,
+ * and nobody uses the windows up to now */
+void ngx_image_zone_clock_torn(ngx_image_zone_sh_t *sh, image_moment_t *now);
 
 
 #endif /* NGX_IMAGE_ZONE_SH_H */

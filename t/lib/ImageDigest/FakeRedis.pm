@@ -31,6 +31,9 @@ use ImageDigest::Util qw(tempdir spit slurp lines);
 
 our @EXPORT = qw(miss bulk script);
 
+# what its clock says, microseconds; else what it is
+our $time;
+
 
 sub start {
     my ($class, $answer, @o) = @_;
@@ -163,19 +166,19 @@ sub miss {
 
     my $serial = $command->[3 + $command->[2]];
     my ($s, $us) = gettimeofday;
-    my $now = $s * 1_000_000 + $us;
+    my $now = $time // $s * 1_000_000 + $us;
     my $script = script($command);
 
-    return bulk('ok', $serial, $now, 0) if $script eq 'invalidated';
-    return bulk('ok', $serial, $now, 0, 0, (undef) x 6)
+    return bulk('ok', $serial, $now, 0, 0) if $script eq 'invalidated';
+    return bulk('ok', $serial, $now, 0, 0, 0, (undef) x 6)
         if $script eq 'session';
-    return bulk('stored', $serial, $now) if $script ne 'lookup';
+    return bulk('stored', $serial, $now, 0) if $script ne 'lookup';
 
     my $lease = @values ? 'none' : 'ours';
 
     $values[$_] //= undef for 0 .. 14;
 
-    return bulk('ok', $serial, $now, 0, 0, $lease, 0, @values);
+    return bulk('ok', $serial, $now, 0, 0, 0, $lease, 0, @values);
 }
 
 
