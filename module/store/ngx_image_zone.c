@@ -81,9 +81,10 @@ ngx_image_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag)
 
 void
 ngx_image_zone_configure(ngx_image_zone_t *zone, int64_t retention,
-    ngx_str_t *source)
+    int64_t unasked, ngx_str_t *source)
 {
     zone->retention = retention;
+    zone->unasked = unasked;
     zone->source = ngx_crc32_short(source->data, source->len);
 }
 

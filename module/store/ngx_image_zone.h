@@ -64,12 +64,12 @@ ngx_image_zone_t *ngx_image_zone_add(ngx_conf_t *cf, ngx_str_t *name,
     size_t size, void *tag);
 
 /*
- * Before the zone is initialised: how long an observation is kept, in
- * microseconds, and the name of the server whose clock is shared: a reload
- * that names another one forgets the clock.
+ * Before the zone is initialised: how long an observation is kept, and for how
+ * long a host may not ask the Redis that it can reach, in microseconds; and
+ * the name of that server, for the clock of another is another.
  */
 void ngx_image_zone_configure(ngx_image_zone_t *zone, int64_t retention,
-    ngx_str_t *source);
+    int64_t unasked, ngx_str_t *source);
 
 /* the least size that holds a useful number of observations, in bytes */
 size_t ngx_image_zone_least(void);

@@ -17,16 +17,13 @@
 /* two clocks part by one in so many at the most */
 #define NGX_IMAGE_ZONE_DRIFT  10000
 
-/* a boot-time moment before that of any window */
-#define NGX_IMAGE_ZONE_LONG_AGO  (INT64_MIN / 2)
-
 
 static void ngx_image_zone_clock_told(ngx_image_zone_t *zone,
     ngx_flag_t shared, int64_t low, int64_t high, int64_t sent,
     image_moment_t *now);
 static void ngx_image_zone_clock_carry(ngx_image_zone_clock_t *clock,
     int64_t boot, int64_t *low, int64_t *high);
-static void ngx_image_zone_clock_ahead(ngx_image_zone_clock_t *clock,
+static void ngx_image_zone_clock_set_back(ngx_image_zone_clock_t *clock,
     int64_t time, int64_t boot);
 
 
@@ -34,17 +31,21 @@ void
 ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t time,
     int64_t ahead, int64_t sent)
 {
-    image_moment_t  now;
+    image_moment_t           now;
+    ngx_image_zone_clock_t  *clock;
+
+    clock = &zone->sh->clock;
 
     ngx_image_zone_lock(zone, &now);
 
     ngx_image_zone_clock_told(zone, 1, time - now.boot, time - sent, sent,
                               &now);
 
-    /* other hosts have used it, at a time that this one may not have seen */
+    /* and some have not heard of it yet */
 
-    ngx_image_zone_clock_ahead(&zone->sh->clock, ahead,
-                               NGX_IMAGE_ZONE_LONG_AGO);
+    if (ahead) {
+        clock->others = ngx_max(clock->others, ahead + zone->unasked);
+    }
 
     ngx_image_zone_unlock(zone);
 }
@@ -88,13 +89,13 @@ ngx_image_zone_window(ngx_image_zone_t *zone, ngx_flag_t shared,
 
     number = low / length;
 
-    if (number <= clock->ahead / length) {
+    if (number <= ngx_max(clock->ahead, clock->others) / length) {
 
         /*
          * The clock was ahead, and comes to this window again.  What was
          * stored in its last one may still be found, as long as that would
-         * have lasted; but what is stored in it now would be found by others
-         * when they come to it, however old it is by then.
+         * have lasted, by who was there; but what is stored in it now would
+         * be found by others when they come to it, however old it is by then.
          */
 
         number = clock->ahead / length;
@@ -118,21 +119,21 @@ done:
 void
 ngx_image_zone_clock_torn(ngx_image_zone_sh_t *sh, image_moment_t *now)
 {
-    int64_t                  low, high, ahead;
+    int64_t                  low, high, others;
     ngx_image_zone_clock_t  *clock;
 
     clock = &sh->clock;
-    ahead = ngx_max(clock->ahead, clock->window);
+    others = ngx_max(ngx_max(clock->others, clock->ahead), clock->window);
 
     if (clock->boot) {
         ngx_image_zone_clock_carry(clock, now->boot, &low, &high);
 
-        ahead = ngx_max(ahead, now->boot + ngx_max(low, high));
+        others = ngx_max(others, now->boot + ngx_max(low, high));
     }
 
     ngx_memzero(clock, sizeof(ngx_image_zone_clock_t));
 
-    ngx_image_zone_clock_ahead(clock, ahead, NGX_IMAGE_ZONE_LONG_AGO);
+    clock->others = others;
 }
 
 
@@ -168,21 +169,15 @@ ngx_image_zone_clock_told(ngx_image_zone_t *zone, ngx_flag_t shared,
         /* until now other hosts may have gone on by it, too */
 
         if (shared) {
-            ngx_image_zone_clock_ahead(clock, ngx_max(now->boot + was_high,
-                                                      clock->window),
-                                       now->boot);
+            ngx_image_zone_clock_set_back(clock,
+                                          ngx_max(now->boot + was_high,
+                                                  clock->window),
+                                          now->boot);
 
         } else {
-            ngx_image_zone_clock_ahead(clock, clock->window,
-                                       clock->window_boot);
+            ngx_image_zone_clock_set_back(clock, clock->window,
+                                          clock->window_boot);
         }
-
-        /* a worker may be killed here */
-
-        ngx_memory_barrier();
-
-        clock->window = 0;
-        clock->window_boot = 0;
 
     } else if (same && low <= was_high && high >= was_low) {
 
@@ -220,18 +215,25 @@ ngx_image_zone_clock_carry(ngx_image_zone_clock_t *clock, int64_t boot,
 }
 
 
-/* the clock was at a time before it was set back; the highest one counts */
+/* the clock was at a time before that; the highest one counts */
 
 static void
-ngx_image_zone_clock_ahead(ngx_image_zone_clock_t *clock, int64_t time,
+ngx_image_zone_clock_set_back(ngx_image_zone_clock_t *clock, int64_t time,
     int64_t boot)
 {
     if (time > clock->ahead) {
 
         /* it may be in the same window, and is not as old as what is there */
 
-        clock->dead = clock->ahead;
+        clock->dead = ngx_max(clock->ahead, clock->others);
         clock->ahead = time;
         clock->ahead_boot = boot;
     }
+
+    /* a worker may be killed here */
+
+    ngx_memory_barrier();
+
+    clock->window = 0;
+    clock->window_boot = 0;
 }

@@ -90,10 +90,13 @@ typedef struct {
     int64_t                   window;        /* the highest time used since it
                                                 was set back */
     int64_t                   window_boot;
-    int64_t                   ahead;         /* the highest one before that, */
-    int64_t                   ahead_boot;    /* ... which may be unknown */
-    int64_t                   dead;          /* the highest one before it was
-                                                set back once more */
+    int64_t                   ahead;         /* the highest one before that */
+    int64_t                   ahead_boot;
+    int64_t                   dead;          /* up to which there may be what
+                                                is older than it looks then */
+    int64_t                   others;        /* the highest one before it was
+                                                set back that other hosts may
+                                                have used, nobody knows when */
 } ngx_image_zone_clock_t;
 
 
@@ -121,6 +124,7 @@ struct ngx_image_zone_s {
     ngx_shm_zone_t           *shm_zone;
     ngx_image_bell_t         *bell;          /* of this worker; or NULL */
     int64_t                   retention;
+    int64_t                   unasked;
     uint32_t                  source;
     unsigned                  torn:1;
 };

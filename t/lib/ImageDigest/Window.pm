@@ -6,6 +6,8 @@ package ImageDigest::Window;
 #     my ($window, $write) = $host->ask;     # and its Redis, or that which is
 #                                            # named, was asked
 #     my ($window, $write) = $host->know;    # Redis is away
+#     my ($window, $write) = $host->again;   # of the same image: it may be
+#                                            # known that there is none
 #
 # The number of the window of so many seconds, or undef where nothing could
 # match; and what becomes of a write, "passed" or "dropped".
@@ -74,8 +76,16 @@ sub ask {
 sub know {
     my ($self) = @_;
 
-    my ($cache, $length) = @$self{qw(cache length)};
-    my $image = $self->{origin}->name('app:none' . ++$number);
+    $self->{image} = $self->{origin}->name('app:none' . ++$number);
+
+    return $self->again;
+}
+
+
+sub again {
+    my ($self) = @_;
+
+    my ($cache, $length, $image) = @$self{qw(cache length image)};
     my $get = $cache->ask('i', $image);
     my $put = $cache->ask('i', $image, method => 'PUT', body => 'x');
     my $near = int($self->{clock}->time / $length);

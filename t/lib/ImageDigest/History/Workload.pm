@@ -105,6 +105,17 @@ my %others = (
         policies => { any => 1 }, classes => { tag => 6, pinned => 1 },
     },
 
+    # the same, while Redis' clock is set ahead and back, and hosts start anew
+    windows => {
+        %fast, faults => { slow => 4, redis_clock => 4, failover => 1,
+                           kill => 2, kill_worker => 1, reload => 1 },
+        every => [0.4, 1], slow => [3, 4], lasts => { slow => [0.8, 2] },
+        redis_clocks => [-4, -2, 0, 0, 3, 6],
+        ttls => { '1s' => 3, '2s' => 3, '5s' => 2 },
+        fallbacks => { tag => 1 }, jobs => 10,
+        policies => { any => 1 }, classes => { tag => 1 },
+    },
+
     # Redis fails over to one whose clock is slow; each tag is asked for so
     # rarely that what Redis has of it is old
     failover => {
