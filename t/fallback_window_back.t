@@ -11,6 +11,7 @@ use warnings;
 
 use Test::More;
 
+use POSIX qw(fmod);
 use ImageDigest::Cache qw(tag_key);
 use ImageDigest::Clock;
 use ImageDigest::Util qw(free_port);
@@ -41,10 +42,21 @@ sub number {
     return;
 }
 
+# a window has just begun
+
+$clock->advance(100.2 - fmod($clock->time, 100));
+
 my $highest = number('i', 100);
 my $other = number('k', 70);
 
 ok $highest && $other, 'a window';
+
+# set back by less than a second, before it: it is not used again
+
+$clock->set(wall => $clock->{wall} - 0.5);
+is number('i', 100), $highest, 'the window has begun';
+is $cache->ask('i', "$host/app:1", method => 'PUT')->{write}, 'passed',
+    'and is stored in';
 
 # set ahead, it goes ahead: into the middle of a window
 

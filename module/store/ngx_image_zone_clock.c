@@ -84,8 +84,10 @@ ngx_image_zone_window(ngx_image_zone_t *zone, ngx_flag_t shared,
         goto done;
     }
 
-    clock->window = low;
-    clock->window_boot = now.boot;
+    if (low > clock->window) {
+        clock->window = low;
+        clock->window_boot = now.boot;
+    }
 
     number = low / length;
 
@@ -143,8 +145,7 @@ static void
 ngx_image_zone_clock_told(ngx_image_zone_t *zone, ngx_flag_t shared,
     int64_t low, int64_t high, int64_t sent, image_moment_t *now)
 {
-    int64_t                  was_low, was_high, used;
-    ngx_flag_t               same;
+    int64_t                  was_low, was_high;
     ngx_image_zone_clock_t  *clock;
 
     clock = &zone->sh->clock;
@@ -155,16 +156,7 @@ ngx_image_zone_clock_told(ngx_image_zone_t *zone, ngx_flag_t shared,
 
     ngx_image_zone_clock_carry(clock, now->boot, &was_low, &was_high);
 
-    used = was_low;
-
-    if (clock->window) {
-        used = clock->window - clock->window_boot
-               - (now->boot - clock->window_boot) / NGX_IMAGE_ZONE_DRIFT;
-    }
-
-    same = (clock->source == zone->source);
-
-    if (ngx_max(was_low, used) - high > NGX_IMAGE_ZONE_SLEW) {
+    if (was_low - high > NGX_IMAGE_ZONE_SLEW) {
 
         /* until now other hosts may have gone on by it, too */
 
@@ -179,14 +171,14 @@ ngx_image_zone_clock_told(ngx_image_zone_t *zone, ngx_flag_t shared,
                                           clock->window_boot);
         }
 
-    } else if (same && low <= was_high && high >= was_low) {
+    } else if (low <= was_high && high >= was_low) {
 
         /* of a slow answer no more counts than is known */
 
         low = ngx_max(low, was_low);
         high = ngx_min(high, was_high);
 
-    } else if (same && low > was_high && sent < clock->boot) {
+    } else if (low > was_high && sent < clock->boot) {
 
         /* it was overtaken by another, and may be from before a set-back */
 
@@ -230,10 +222,7 @@ ngx_image_zone_clock_set_back(ngx_image_zone_clock_t *clock, int64_t time,
         clock->ahead_boot = boot;
     }
 
-    /* a worker may be killed here */
+    /* before the clock, of which a killed worker would leave nothing else */
 
     ngx_memory_barrier();
-
-    clock->window = 0;
-    clock->window_boot = 0;
 }

@@ -87,10 +87,10 @@ typedef struct {
     int64_t                   low;           /* less the boot-time clock, at */
     int64_t                   high;          /* the least and at the most, */
     int64_t                   boot;          /* ... when it was told, or 0 */
-    int64_t                   window;        /* the highest time used since it
-                                                was set back */
+    int64_t                   window;        /* the highest time used */
     int64_t                   window_boot;
-    int64_t                   ahead;         /* the highest one before that */
+    int64_t                   ahead;         /* the highest one before it was
+                                                set back */
     int64_t                   ahead_boot;
     int64_t                   dead;          /* up to which there may be what
                                                 is older than it looks then */
