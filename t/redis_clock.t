@@ -71,7 +71,7 @@ subtest 'a clock that is none' => sub {
     # it counts as never seen
 
     for my $value ('', 'abc', '12', '1 2', '-5 0 0', '1 2 3 4', '1e99 0 0',
-                   "$seen 0 x", '1 2 3') {
+                   "$seen 0 x", '1 2 3', '99999999999999999 0 0', '9' x 400) {
         $redis->cli('SET', $clock, $value);
         is resolve($two, $new, 't0')->{status}, 'RESOLVED', "\"$value\"";
         wait_until { $redis->cli('GET', $clock) =~ /^\d{16} 0 0$/ } 'mended';

@@ -162,17 +162,6 @@ image_observation_merge_failure(image_observation_t *into,
 }
 
 
-int64_t
-image_window_length(int64_t window, int64_t ttl)
-{
-    int64_t  length;
-
-    length = window < ttl ? window : ttl;
-
-    return length < IMAGE_SECOND ? 0 : length / IMAGE_SECOND;
-}
-
-
 /* both saturate: an absurd moment is far away, never near */
 
 static int64_t

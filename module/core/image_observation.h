@@ -74,11 +74,5 @@ unsigned image_observation_merge(image_observation_t *into,
     const image_observation_t *from, int from_run,
     const image_moment_t *now);
 
-/*
- * The effective window of the tag key: the smaller of both, in whole
- * seconds; 0 where nothing could match.
- */
-int64_t image_window_length(int64_t window, int64_t ttl);
-
 
 #endif /* IMAGE_OBSERVATION_H */

@@ -39,6 +39,7 @@
 "                                        '^(%d+) (%d+) (%d+)$')\n"           \
 "seen, floor, ahead = tonumber(seen) or 0, tonumber(floor) or 0,\n"          \
 "                     tonumber(ahead) or 0\n"                                \
+"if seen >= 2^53 then seen = 0 end\n"                                        \
 "if floor > seen then floor = 0 end\n"                                       \
 "if ahead > seen then ahead = 0 end\n"                                       \
 "\n"                                                                         \

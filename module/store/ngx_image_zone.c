@@ -132,13 +132,15 @@ ngx_image_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->entries = (ngx_image_zone_entry_t *)
                   ngx_align_ptr(&sh->buckets[buckets], sizeof(uint64_t));
 
-    ngx_memzero(&sh->clock, sizeof(ngx_image_zone_clock_t));
+    ngx_memzero(&sh->clock, sizeof(image_window_clock_t));
 
     sh->invalid = NGX_IMAGE_ZONE_VALID;
     sh->invalidated = 0;
     sh->source = zone->source;
     sh->nonce = (uint64_t) ngx_random() << 32 ^ (uint64_t) ngx_random()
                 ^ (uint64_t) ngx_pid << 16;
+
+    sh->busy = 0;
 
     ngx_image_zone_lay_out(sh);
 
@@ -212,7 +214,6 @@ ngx_image_zone_lay_out(ngx_image_zone_sh_t *sh)
     }
 
     sh->ntombstones = 0;
-    sh->busy = 0;
 }
 
 
@@ -236,7 +237,7 @@ ngx_image_zone_lock(ngx_image_zone_t *zone, image_moment_t *now)
 
         zone->sh->invalid = now->boot;
 
-        ngx_image_zone_clock_torn(zone->sh, now);
+        image_window_forget(&zone->sh->clock, now->boot);
     }
 
     zone->sh->busy = 1;

@@ -21,6 +21,7 @@
 #include <ngx_image_bell.h>
 #include <image_key.h>
 #include <image_observation.h>
+#include <image_window.h>
 
 
 typedef struct ngx_image_zone_s  ngx_image_zone_t;

@@ -80,26 +80,6 @@ typedef enum {
 } ngx_image_zone_pool_e;
 
 
-/* the clock of windows; moments "boot" are by the boot-time clock */
-
-typedef struct {
-    uint32_t                  source;        /* whose it is */
-    int64_t                   low;           /* less the boot-time clock, at */
-    int64_t                   high;          /* the least and at the most, */
-    int64_t                   boot;          /* ... when it was told, or 0 */
-    int64_t                   window;        /* the highest time used */
-    int64_t                   window_boot;
-    int64_t                   ahead;         /* the highest one before it was
-                                                set back */
-    int64_t                   ahead_boot;
-    int64_t                   dead;          /* up to which there may be what
-                                                is older than it looks then */
-    int64_t                   others;        /* the highest one before it was
-                                                set back that other hosts may
-                                                have used, nobody knows when */
-} ngx_image_zone_clock_t;
-
-
 typedef struct {
     volatile uint32_t         busy;          /* inside a critical section */
     uint32_t                  nentries;
@@ -112,7 +92,8 @@ typedef struct {
     uint32_t                  source;        /* ... and of which Redis */
     uint64_t                  nonce;         /* in the names of bells */
     ngx_image_zone_pool_t     pools[NGX_IMAGE_ZONE_POOLS];
-    ngx_image_zone_clock_t    clock;
+    image_window_clock_t      clock;
+    uint32_t                  clock_source;  /* ... and whose it is */
     ngx_image_zone_entry_t   *entries;
     uint32_t                  buckets[1];
 } ngx_image_zone_sh_t;
@@ -152,10 +133,6 @@ void ngx_image_zone_touch(ngx_image_zone_sh_t *sh, ngx_image_zone_entry_t *e);
 
 void ngx_image_zone_forget(ngx_image_zone_sh_t *sh,
     ngx_image_zone_entry_t *e);
-
-/* a worker was killed in the critical section: the clock is to be told anew,
- * and nobody uses the windows up to now */
-void ngx_image_zone_clock_torn(ngx_image_zone_sh_t *sh, image_moment_t *now);
 
 
 #endif /* NGX_IMAGE_ZONE_SH_H */

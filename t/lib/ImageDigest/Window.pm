@@ -90,9 +90,13 @@ sub again {
     my $put = $cache->ask('i', $image, method => 'PUT', body => 'x');
     my $near = int($self->{clock}->time / $length);
 
+    return (undef, $put->{write}) if $get->{code} == 404;
+
     my ($window) = grep { $get->{key} eq tag_key($image,
                                                  window => "$length/$_") }
                    map { $near + $_ } -30 .. 30;
+
+    die "a window far away: $get->{key}" unless defined $window;
 
     return ($window, $put->{write});
 }
