@@ -7,9 +7,6 @@
 
 #define IMAGE_WINDOW_SECOND  ((int64_t) 1000000)
 
-/* a clock that is corrected by no more was not set back */
-#define IMAGE_WINDOW_SLEW    IMAGE_WINDOW_SECOND
-
 /* two clocks part by no more than one in so many, unless one is corrected */
 #define IMAGE_WINDOW_DRIFT   10000
 
@@ -20,15 +17,17 @@ static void image_window_set_back(image_window_clock_t *clock, int64_t time,
     int64_t boot);
 static void image_window_carry(const image_window_clock_t *clock,
     int64_t boot, int64_t *low, int64_t *high);
+static int64_t image_window_peak(const image_window_clock_t *clock,
+    int64_t boot);
 static int64_t image_window_max(int64_t a, int64_t b);
 static int64_t image_window_min(int64_t a, int64_t b);
 
 
 void
-image_window_told(image_window_clock_t *clock, int64_t time, int64_t others,
+image_window_told(image_window_clock_t *clock, int64_t time, int64_t ahead,
     int64_t sent, int64_t boot)
 {
-    int64_t  low, high, was_low, was_high;
+    int64_t  low, high, was_low, was_high, peak, before;
 
     /* it was read at some moment between question and answer */
 
@@ -52,12 +51,20 @@ image_window_told(image_window_clock_t *clock, int64_t time, int64_t others,
             goto set;
         }
 
-        if (high < was_low && was_low - low > IMAGE_WINDOW_SLEW) {
+        peak = image_window_peak(clock, boot);
 
-            /* until now other hosts may have gone on by it, too */
+        if (high < peak && peak - low > IMAGE_WINDOW_SLEW) {
 
-            image_window_set_back(clock, image_window_max(boot + was_high,
-                                                          clock->used), boot);
+            /* until now it was gone on by, here and by other hosts */
+
+            before = image_window_max(boot + was_high, clock->used);
+
+            image_window_set_back(clock, before, boot);
+
+            clock->others = image_window_max(clock->others,
+                                             before + IMAGE_WINDOW_UNASKED);
+            clock->peak = low;
+            clock->peak_at = boot;
         }
 
         if (sent < clock->told) {
@@ -74,20 +81,58 @@ set:
     image_window_set(clock, low, high, boot);
 
     clock->asked = image_window_max(clock->asked, sent);
-    clock->others = image_window_max(clock->others, others);
+
+    if (ahead) {
+        clock->others = image_window_max(clock->others,
+                                         ahead + IMAGE_WINDOW_UNASKED);
+    }
 }
 
 
 void
 image_window_told_own(image_window_clock_t *clock, int64_t wall, int64_t boot)
 {
-    if (clock->used + (boot - clock->used_at) - wall > IMAGE_WINDOW_SLEW) {
+    int64_t  offset;
+
+    offset = wall - boot;
+
+    if (image_window_peak(clock, boot) - offset > IMAGE_WINDOW_SLEW) {
         image_window_set_back(clock, clock->used, clock->used_at);
+
+        clock->peak = offset;
+        clock->peak_at = boot;
     }
 
-    image_window_set(clock, wall - boot, wall - boot, boot);
+    image_window_set(clock, offset, offset, boot);
 
     clock->asked = boot;
+}
+
+
+void
+image_window_away(image_window_clock_t *clock, int64_t boot)
+{
+    clock->away = boot;
+}
+
+
+int
+image_window_asked(const image_window_clock_t *clock, int64_t span,
+    int64_t boot)
+{
+    return boot - image_window_max(clock->asked, clock->away) <= span;
+}
+
+
+int64_t
+image_window_highest(const image_window_clock_t *clock, int64_t boot)
+{
+    if (clock->peak_at == 0) {
+        return 0;
+    }
+
+    return image_window_max(boot + image_window_peak(clock, boot),
+                            clock->ahead);
 }
 
 
@@ -113,9 +158,17 @@ int64_t
 image_window_number(image_window_clock_t *clock, int64_t length, int write,
     int64_t boot)
 {
-    int64_t  low, high, number;
+    int64_t  low, high, number, span;
 
-    if (clock->told == 0) {
+    /*
+     * In what is the window here others may have stored when they were told
+     * that the clock was set ahead.
+     */
+
+    span = write ? IMAGE_WINDOW_UNASKED
+                 : image_window_min(length, IMAGE_WINDOW_UNASKED);
+
+    if (clock->told == 0 || !image_window_asked(clock, span, boot)) {
         return -1;
     }
 
@@ -184,6 +237,11 @@ static void
 image_window_set(image_window_clock_t *clock, int64_t low, int64_t high,
     int64_t boot)
 {
+    if (clock->peak_at == 0 || low > image_window_peak(clock, boot)) {
+        clock->peak = low;
+        clock->peak_at = boot;
+    }
+
     clock->low = low;
     clock->high = high;
     clock->told = boot;
@@ -216,6 +274,15 @@ image_window_carry(const image_window_clock_t *clock, int64_t boot,
 
     *low = clock->low - drift;
     *high = clock->high + drift;
+}
+
+
+/* since then the two clocks may have parted by as much */
+
+static int64_t
+image_window_peak(const image_window_clock_t *clock, int64_t boot)
+{
+    return clock->peak - (boot - clock->peak_at) / IMAGE_WINDOW_DRIFT;
 }
 
 

@@ -365,16 +365,12 @@ ngx_http_image_resolver_complete(ngx_conf_t *cf,
 
     if (shared == NULL) {
         ngx_str_null(&source);
-        ngx_image_zone_configure(resolver->zone, resolver->retention, 0,
+        ngx_image_zone_configure(resolver->zone, resolver->retention,
                                  &source);
         return NGX_CONF_OK;
     }
 
-    /* while it knows a failure, and then waits for a call that failed, too */
-
     ngx_image_zone_configure(resolver->zone, resolver->retention,
-                             resolver->negative_ttl
-                             + (int64_t) resolver->timeout * 1000,
                              &shared->redis.name);
 
     shared->zone = resolver->zone;

@@ -45,8 +45,6 @@ typedef struct {
     ngx_uint_t                 waits;          /* of calls for a claim, which
                                                   ask nobody meanwhile */
     u_char                     random[16];     /* of this worker, hex digits */
-    time_t                     clocked;        /* when Redis' time was asked
-                                                  for engines of this host */
     time_t                     said;           /* that they are too many */
     time_t                     said_sessions;  /* that there is no room */
 } ngx_image_resolver_t;

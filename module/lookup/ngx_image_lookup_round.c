@@ -11,10 +11,6 @@
 #include <ngx_image_lookup_state.h>
 
 
-/* how often Redis is asked for nothing but its time, seconds */
-#define NGX_IMAGE_LOOKUP_CLOCK  60
-
-
 static ngx_flag_t ngx_image_lookup_wanted(ngx_image_lookup_t *lookup);
 static void ngx_image_lookup_wait_for(ngx_image_lookup_t *lookup,
     ngx_image_lookup_state_e state, ngx_msec_t delay);
@@ -27,15 +23,6 @@ static void ngx_image_lookup_fleet_handler(ngx_image_shared_op_t *op);
 static ngx_flag_t ngx_image_lookup_fleet_keep(ngx_image_lookup_t *lookup);
 static void ngx_image_lookup_go(ngx_image_lookup_t *lookup);
 static ngx_int_t ngx_image_lookup_hold(ngx_image_lookup_t *lookup);
-
-
-/* what Redis is asked about when it is its time that is wanted */
-
-static ngx_image_subject_t  ngx_image_lookup_clock = {
-    .reference = ngx_string("time"),
-    .engine = ngx_string("time"),
-    .registry = ngx_string("time")
-};
 
 
 void
@@ -360,7 +347,9 @@ ngx_image_lookup_fleet(ngx_image_lookup_t *lookup)
 
     resolver = lookup->resolver;
 
-    if (resolver->shared == NULL) {
+    /* what an engine tells of this host alone stays on it (rule 11) */
+
+    if (resolver->shared == NULL || lookup->question.engine->local) {
         ngx_image_lookup_alone(lookup);
         return;
     }
@@ -375,28 +364,10 @@ ngx_image_lookup_fleet(ngx_image_lookup_t *lookup)
     op->handler = ngx_image_lookup_fleet_handler;
     op->data = lookup;
 
-    /*
-     * What an engine tells of this host alone stays on it (rule 11), but the
-     * windows of its tag keys have Redis' time like all others.
-     */
+    op->token = lookup->token;
 
-    if (lookup->question.engine->local) {
-
-        if (resolver->clocked
-            && ngx_time() - resolver->clocked < NGX_IMAGE_LOOKUP_CLOCK)
-        {
-            ngx_image_lookup_alone(lookup);
-            return;
-        }
-
-        op->subject = &ngx_image_lookup_clock;
-
-    } else {
-        op->token = lookup->token;
-
-        if (!lookup->doubted && !lookup->probe) {
-            ngx_image_lookup_wants(lookup, &op->want, &op->want_failure);
-        }
+    if (!lookup->doubted && !lookup->probe) {
+        ngx_image_lookup_wants(lookup, &op->want, &op->want_failure);
     }
 
     lookup->log->action = "asking redis for an image";
@@ -406,7 +377,7 @@ ngx_image_lookup_fleet(ngx_image_lookup_t *lookup)
 
         /* until an answer says otherwise: without one it may be given */
 
-        lookup->fleet = (op->token.len != 0);
+        lookup->fleet = 1;
         lookup->state = NGX_IMAGE_LOOKUP_FLEET;
         ngx_image_lookup_tick(lookup, NGX_IMAGE_LOOKUP_TICK);
         return;
@@ -435,28 +406,16 @@ ngx_image_lookup_alone(ngx_image_lookup_t *lookup)
 static void
 ngx_image_lookup_fleet_handler(ngx_image_shared_op_t *op)
 {
-    ngx_msec_t             most;
-    ngx_image_lookup_t    *lookup;
-    ngx_image_resolver_t  *resolver;
+    ngx_msec_t           most;
+    ngx_image_lookup_t  *lookup;
 
     lookup = op->data;
-    resolver = lookup->resolver;
 
     lookup->asking = 0;
 
     ngx_log_debug2(NGX_LOG_DEBUG_CORE, lookup->log, 0,
                    "image lookup: redis answered: %i, lease:%d",
                    op->rc, op->lease);
-
-    if (lookup->question.engine->local) {
-
-        if (op->rc == NGX_OK) {
-            resolver->clocked = ngx_time();
-        }
-
-        ngx_image_lookup_alone(lookup);
-        return;
-    }
 
     lookup->fleet = (op->lease == NGX_IMAGE_LEASE_OURS
                      || op->lease == NGX_IMAGE_LEASE_UNKNOWN);
@@ -524,7 +483,7 @@ ngx_image_lookup_fleet_handler(ngx_image_shared_op_t *op)
         return;
     }
 
-    most = ngx_image_shared_listens(resolver->shared)
+    most = ngx_image_shared_listens(op->conf)
            ? NGX_IMAGE_LOOKUP_TICK : NGX_IMAGE_LOOKUP_DEAF;
 
     ngx_image_lookup_wait_for(lookup, NGX_IMAGE_LOOKUP_FLEET_WAIT,

@@ -374,7 +374,7 @@ ngx_image_redis_forsake(ngx_image_redis_t *redis)
 
         if (cmd) {
             cmd->slot = NULL;
-            cmd->handler(cmd, NULL);
+            (void) cmd->handler(cmd, NULL);
         }
     }
 }

@@ -27,9 +27,10 @@ typedef struct ngx_image_redis_s  ngx_image_redis_t;
 typedef struct ngx_image_redis_command_s  ngx_image_redis_command_t;
 
 /* the reply lives until the handler returns; NULL where there is none: away,
- * timed out, malformed */
+ * timed out, malformed.  NGX_OK, NGX_ERROR: that reply is another's, and the
+ * connection is made anew */
 
-typedef void (*ngx_image_redis_pt)(ngx_image_redis_command_t *cmd,
+typedef ngx_int_t (*ngx_image_redis_pt)(ngx_image_redis_command_t *cmd,
     image_reply_t *reply);
 
 /* owned by the caller, which zeroes it; it stays put until the handler is

@@ -272,7 +272,11 @@ ngx_image_redis_deliver(ngx_image_redis_t *redis)
 
     if (cmd) {
         cmd->slot = NULL;
-        cmd->handler(cmd, &redis->reply);
+
+        if (cmd->handler(cmd, &redis->reply) != NGX_OK) {
+            ngx_image_redis_failed(redis, 0, "a reply to another question");
+            return NGX_ERROR;
+        }
     }
 
     if (readonly) {

@@ -26,6 +26,8 @@ static void ngx_image_shared_message_invalid(ngx_image_shared_conf_t *conf,
 static void ngx_image_shared_catch_up(ngx_image_shared_conf_t *conf);
 static ngx_int_t ngx_image_shared_catch_up_send(
     ngx_image_shared_command_t *cmd);
+static ngx_int_t ngx_image_shared_catch_up_read(
+    ngx_image_shared_command_t *cmd, image_reply_t *reply);
 static void ngx_image_shared_catch_up_done(ngx_image_shared_command_t *cmd,
     ngx_int_t rc, image_reply_t *reply);
 static void ngx_image_shared_catch_up_later(ngx_image_shared_conf_t *conf);
@@ -54,7 +56,13 @@ ngx_image_shared_init(ngx_image_shared_conf_t *conf,
                                                    ngx_image_shared_message,
                                                    conf, cycle);
 
-    return conf->subscription ? NGX_OK : NGX_ERROR;
+    if (conf->subscription == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_image_shared_time_init(conf, cycle);
+
+    return NGX_OK;
 }
 
 
@@ -64,6 +72,8 @@ ngx_image_shared_exit(ngx_image_shared_conf_t *conf)
     if (conf->again.timer_set) {
         ngx_del_timer(&conf->again);
     }
+
+    ngx_image_shared_time_exit(conf);
 
     if (conf->subscription) {
         ngx_image_redis_destroy(conf->subscription);
@@ -203,6 +213,7 @@ ngx_image_shared_catch_up(ngx_image_shared_conf_t *conf)
     cmd->conf = conf;
     cmd->kind = NGX_IMAGE_SHARED_NEWS;
     cmd->send = ngx_image_shared_catch_up_send;
+    cmd->read = ngx_image_shared_catch_up_read;
     cmd->done = ngx_image_shared_catch_up_done;
 
     if (ngx_image_shared_begin(cmd, 0) != NGX_OK) {
@@ -224,8 +235,8 @@ ngx_image_shared_catch_up_send(ngx_image_shared_command_t *cmd)
 }
 
 
-static void
-ngx_image_shared_catch_up_done(ngx_image_shared_command_t *cmd, ngx_int_t rc,
+static ngx_int_t
+ngx_image_shared_catch_up_read(ngx_image_shared_command_t *cmd,
     image_reply_t *reply)
 {
     int64_t                   at;
@@ -233,24 +244,41 @@ ngx_image_shared_catch_up_done(ngx_image_shared_command_t *cmd, ngx_int_t rc,
     ngx_image_shared_conf_t  *conf;
 
     conf = cmd->conf;
-    at = -1;
 
-    if (rc == NGX_OK
-        && ngx_image_shared_fields(conf, reply, NGX_IMAGE_SHARED_LATEST,
-                                   &latest, 1)
-           == NGX_OK)
-    {
-        at = image_record_number(&latest);
+    if (!ngx_image_shared_is(reply, "ok", NGX_IMAGE_SHARED_LATEST + 1)) {
+        ngx_image_shared_malformed(conf, NULL, "the answer");
+        return NGX_DECLINED;
     }
 
-    if (at < 0) {
-        ngx_image_shared_catch_up_later(conf);
-        return;
+    if (ngx_image_shared_fields(conf, reply, NGX_IMAGE_SHARED_LATEST, &latest,
+                                1)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    at = image_record_number(&latest);
+
+    if (at < 0 || at > cmd->now) {
+        ngx_image_shared_malformed(conf, NULL, "the time");
+        return NGX_DECLINED;
     }
 
     ngx_image_zone_invalidated(conf->zone, at, 0);
 
     conf->in_step = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_image_shared_catch_up_done(ngx_image_shared_command_t *cmd, ngx_int_t rc,
+    image_reply_t *reply)
+{
+    if (rc != NGX_OK) {
+        ngx_image_shared_catch_up_later(cmd->conf);
+    }
 }
 
 

@@ -40,13 +40,19 @@ struct ngx_image_shared_command_s {
     /* makes the arguments and sends them: maybe twice */
     ngx_int_t                (*send)(ngx_image_shared_command_t *cmd);
 
-    /* the end: NGX_OK with a good answer, or NGX_DECLINED, and there may be
+    /* takes what is in a good answer: NGX_OK, or NGX_DECLINED: it is not */
+    ngx_int_t                (*read)(ngx_image_shared_command_t *cmd,
+                                     image_reply_t *reply);
+
+    /* the end: NGX_OK after a good answer, or NGX_DECLINED, and there may be
      * a reply all the same */
     void                     (*done)(ngx_image_shared_command_t *cmd,
                                      ngx_int_t rc, image_reply_t *reply);
 
     ngx_uint_t                 serial;       /* comes back in the reply */
     image_moment_t             sent;         /* before redis read its clock */
+    int64_t                    now;          /* what that was */
+    int64_t                    ahead;        /* ... and before it fell behind */
     unsigned                   whole:1;      /* sent as EVAL */
 };
 
@@ -71,6 +77,9 @@ struct ngx_image_shared_conf_s {
     void                       *data;
     ngx_image_shared_command_t  catch_up;
     ngx_event_t                 again;       /* ... after it failed */
+    ngx_image_shared_command_t  time;
+    ngx_event_t                 tick;        /* ... is due */
+    unsigned                    asked:1;     /* ... is under way */
     unsigned                    in_step:1;   /* no invalidation was missed */
 
     /* what is said once in the log, until it is over */
@@ -105,6 +114,10 @@ void ngx_image_shared_exit(ngx_image_shared_conf_t *conf);
 
 /* is news being heard? */
 ngx_flag_t ngx_image_shared_listens(ngx_image_shared_conf_t *conf);
+
+/* asks for Redis' time, for the windows of tag keys, unless this host has
+ * asked lately; ngx_image_shared_time.c */
+void ngx_image_shared_time(ngx_image_shared_conf_t *conf);
 
 
 /* lookup or lease, ngx_image_shared_lookup.c */
@@ -144,7 +157,7 @@ struct ngx_image_shared_op_s {
     /*
      * A lease is taken, unless there is a digest younger than want or a
      * failure younger than want_failure, microseconds, or the registry wants
-     * to be left alone; with want 0 in any case.  Empty token: no lease.
+     * to be left alone; with want 0 in any case.
      */
     ngx_str_t                   token;
     int64_t                     want;

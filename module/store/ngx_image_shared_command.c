@@ -24,7 +24,7 @@ typedef struct {
 } ngx_image_shared_script_t;
 
 
-static void ngx_image_shared_handler(ngx_image_redis_command_t *redis,
+static ngx_int_t ngx_image_shared_handler(ngx_image_redis_command_t *redis,
     image_reply_t *reply);
 static ngx_int_t ngx_image_shared_check(ngx_image_shared_command_t *cmd,
     image_reply_t *reply);
@@ -35,7 +35,7 @@ static ngx_int_t ngx_image_shared_sent(ngx_image_shared_command_t *cmd);
 static ngx_int_t ngx_image_shared_clock(ngx_image_shared_command_t *cmd,
     image_reply_t *reply);
 static void ngx_image_shared_behind(ngx_image_shared_conf_t *conf,
-    image_reply_t *reply);
+    int64_t behind);
 static void ngx_image_shared_refused(ngx_image_shared_conf_t *conf,
     ngx_uint_t kind, image_str_t *error);
 static int64_t ngx_image_shared_number(image_reply_value_t *v);
@@ -50,7 +50,8 @@ static ngx_image_shared_script_t  ngx_image_shared_scripts[] = {
     { ngx_string(NGX_IMAGE_SHARED_RENEW_LUA), "", 0 },
     { ngx_string(NGX_IMAGE_SHARED_RELEASE_LUA), "", 0 },
     { ngx_string(NGX_IMAGE_SHARED_SESSION_LUA), "", 0 },
-    { ngx_string(NGX_IMAGE_SHARED_INVALIDATED_LUA), "", 0 }
+    { ngx_string(NGX_IMAGE_SHARED_INVALIDATED_LUA), "", 0 },
+    { ngx_string(NGX_IMAGE_SHARED_TIME_LUA), "", 0 }
 };
 
 
@@ -73,11 +74,19 @@ ngx_image_shared_begin(ngx_image_shared_command_t *cmd, ngx_flag_t whole)
 static ngx_int_t
 ngx_image_shared_sent(ngx_image_shared_command_t *cmd)
 {
+    ngx_int_t  rc;
+
     /* before redis reads its clock, so that nothing becomes younger */
 
     ngx_image_now(&cmd->sent);
 
-    return cmd->send(cmd);
+    rc = cmd->send(cmd);
+
+    if (rc == NGX_DECLINED) {
+        ngx_image_zone_clock_away(cmd->conf->zone);
+    }
+
+    return rc;
 }
 
 
@@ -93,7 +102,7 @@ ngx_image_shared_send(ngx_image_shared_command_t *cmd,
 {
     u_char                     *text, *p;
     u_char                      digit, token[NGX_INT64_LEN];
-    u_char                      keep[NGX_INT64_LEN];
+    u_char                      keep[NGX_INT64_LEN], highest[NGX_INT64_LEN];
     size_t                      size;
     ngx_int_t                   rc;
     ngx_str_t                   args[NGX_IMAGE_REDIS_ARGS];
@@ -159,6 +168,9 @@ ngx_image_shared_send(ngx_image_shared_command_t *cmd,
         args[n++] = argv[i];
     }
 
+    ngx_image_shared_decimal(&args[n++], highest,
+                             ngx_image_zone_clock_highest(conf->zone));
+
     rc = ngx_image_redis_send(conf->connection, &cmd->redis, n, args);
 
     ngx_free(text);
@@ -211,11 +223,13 @@ ngx_image_shared_hash(ngx_image_shared_script_t *script)
 }
 
 
-static void
+/* NGX_ERROR: the connection is out of step */
+
+static ngx_int_t
 ngx_image_shared_handler(ngx_image_redis_command_t *redis,
     image_reply_t *reply)
 {
-    ngx_int_t                    rc;
+    ngx_int_t                    rc, step;
     ngx_image_shared_command_t  *cmd;
 
     cmd = redis->data;
@@ -229,25 +243,45 @@ ngx_image_shared_handler(ngx_image_redis_command_t *redis,
         cmd->whole = 1;
 
         if (ngx_image_shared_sent(cmd) == NGX_OK) {
-            return;
+            return NGX_OK;
         }
 
         rc = NGX_DECLINED;
     }
 
-    cmd->done(cmd, rc, reply);
+    step = (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
+
+    if (rc == NGX_OK) {
+        rc = cmd->read(cmd, reply);
+    }
+
+    /* the time of an answer is good if all of it is */
+
+    if (rc == NGX_OK || rc == NGX_BUSY) {
+        ngx_image_zone_set_shared_clock(cmd->conf->zone, cmd->now, cmd->ahead,
+                                        cmd->sent.boot);
+
+    } else {
+        ngx_image_zone_clock_away(cmd->conf->zone);
+    }
+
+    cmd->done(cmd, rc == NGX_OK ? NGX_OK : NGX_DECLINED, reply);
+
+    return step;
 }
 
 
 /*
  * What all answers have in common.  NGX_OK: a good one.  NGX_AGAIN: the
- * script was not sent whole, and has to be.  NGX_DECLINED: no good, and that
- * is said.
+ * script was not sent whole, and has to be.  NGX_BUSY: there is nothing in it
+ * but the time, as the clock is behind.  NGX_DECLINED: no good, and that is
+ * said.  NGX_ERROR: likewise, and it is another's.
  */
 
 static ngx_int_t
 ngx_image_shared_check(ngx_image_shared_command_t *cmd, image_reply_t *reply)
 {
+    ngx_int_t                 rc;
     image_str_t              *text;
     image_reply_value_t      *v;
     ngx_image_shared_conf_t  *conf;
@@ -284,27 +318,31 @@ ngx_image_shared_check(ngx_image_shared_command_t *cmd, image_reply_t *reply)
         return NGX_DECLINED;
     }
 
-    /* another's answer has another number: it must not be believed */
-
     if (!reply->array
         || reply->nvalues < NGX_IMAGE_SHARED_MORE
-        || v[NGX_IMAGE_SHARED_WORD].type != IMAGE_REPLY_STRING
-        || ngx_image_shared_number(&v[NGX_IMAGE_SHARED_SERIAL])
-           != (int64_t) cmd->serial)
+        || v[NGX_IMAGE_SHARED_WORD].type != IMAGE_REPLY_STRING)
     {
         ngx_image_shared_malformed(conf, NULL, "the answer");
         return NGX_DECLINED;
     }
 
-    if (ngx_image_shared_clock(cmd, reply) != NGX_OK) {
-        ngx_image_shared_malformed(conf, NULL, "the time");
-        return NGX_DECLINED;
+    /* what comes after it would be another's, too */
+
+    if (ngx_image_shared_number(&v[NGX_IMAGE_SHARED_SERIAL])
+        != (int64_t) cmd->serial)
+    {
+        ngx_image_shared_malformed(conf, NULL, "the answer");
+        return NGX_ERROR;
     }
 
-    /* texts have a NUL behind them */
+    rc = ngx_image_shared_clock(cmd, reply);
 
-    if (ngx_strcmp(v[NGX_IMAGE_SHARED_WORD].text.data, "behind") == 0) {
-        ngx_image_shared_behind(conf, reply);
+    if (rc == NGX_BUSY) {
+        return NGX_BUSY;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_image_shared_malformed(conf, NULL, "the time");
         return NGX_DECLINED;
     }
 
@@ -330,41 +368,58 @@ ngx_image_shared_check(ngx_image_shared_command_t *cmd, image_reply_t *reply)
 }
 
 
-/* each answer tells the time, for the windows of tag keys */
+/* each answer tells the time, for the windows of tag keys; NGX_BUSY: and that
+ * it is behind, which is said */
 
 static ngx_int_t
 ngx_image_shared_clock(ngx_image_shared_command_t *cmd, image_reply_t *reply)
 {
-    int64_t  now, ahead;
+    int64_t  seen;
 
-    now = ngx_image_shared_number(&reply->values[NGX_IMAGE_SHARED_NOW]);
-    ahead = ngx_image_shared_number(&reply->values[NGX_IMAGE_SHARED_AHEAD]);
+    cmd->now = ngx_image_shared_number(&reply->values[NGX_IMAGE_SHARED_NOW]);
+    cmd->ahead = ngx_image_shared_number(
+                                      &reply->values[NGX_IMAGE_SHARED_AHEAD]);
 
-    if (now <= 0 || ahead < 0) {
+    if (cmd->now <= 0 || cmd->ahead < 0) {
         return NGX_DECLINED;
     }
 
-    ngx_image_zone_set_shared_clock(cmd->conf->zone, now, ahead,
-                                    cmd->sent.boot);
+    if (!ngx_image_shared_is(reply, "behind", NGX_IMAGE_SHARED_SEEN + 1)) {
+        return cmd->ahead - cmd->now > NGX_IMAGE_SHARED_HIGHEST
+               ? NGX_DECLINED : NGX_OK;
+    }
 
-    return NGX_OK;
+    seen = ngx_image_shared_number(&reply->values[NGX_IMAGE_SHARED_SEEN]);
+
+    if (seen <= cmd->now || cmd->ahead < seen
+        || cmd->ahead - seen > NGX_IMAGE_SHARED_HIGHEST)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_image_shared_behind(cmd->conf, seen - cmd->now);
+
+    return NGX_BUSY;
+}
+
+
+ngx_flag_t
+ngx_image_shared_is(image_reply_t *reply, const char *word,
+    ngx_uint_t nvalues)
+{
+    image_str_t  *text;
+
+    text = &reply->values[NGX_IMAGE_SHARED_WORD].text;
+
+    return reply->nvalues == nvalues
+           && text->len == ngx_strlen(word)
+           && ngx_memcmp(text->data, word, text->len) == 0;
 }
 
 
 static void
-ngx_image_shared_behind(ngx_image_shared_conf_t *conf,
-    image_reply_t *reply)
+ngx_image_shared_behind(ngx_image_shared_conf_t *conf, int64_t behind)
 {
-    int64_t  now, seen, behind;
-
-    now = ngx_image_shared_number(&reply->values[NGX_IMAGE_SHARED_NOW]);
-
-    seen = (reply->nvalues > NGX_IMAGE_SHARED_SEEN)
-           ? ngx_image_shared_number(&reply->values[NGX_IMAGE_SHARED_SEEN])
-           : -1;
-
-    behind = (now > 0 && seen > now) ? seen - now : 0;
-
     if (conf->clock_behind) {
         return;
     }

@@ -6,6 +6,7 @@
  *     ngx_image_shared_lookup.c    lookup or lease
  *     ngx_image_shared_store.c     store, renew and release
  *     ngx_image_shared_session.c   sessions
+ *     ngx_image_shared_time.c      the time, where nothing else is asked
  */
 
 #ifndef NGX_IMAGE_SHARED_COMMAND_H
@@ -33,7 +34,8 @@ typedef enum {
     NGX_IMAGE_SHARED_RENEW,
     NGX_IMAGE_SHARED_RELEASE,
     NGX_IMAGE_SHARED_SESSION,
-    NGX_IMAGE_SHARED_INVALIDATED
+    NGX_IMAGE_SHARED_INVALIDATED,
+    NGX_IMAGE_SHARED_TIME
 } ngx_image_shared_script_e;
 
 
@@ -70,6 +72,10 @@ ngx_int_t ngx_image_shared_send(ngx_image_shared_command_t *cmd,
     ngx_image_shared_script_e script, ngx_uint_t nkeys,
     ngx_image_shared_key_t *keys, ngx_uint_t argc, ngx_str_t *argv);
 
+/* is that an answer of so many values, with that word? */
+ngx_flag_t ngx_image_shared_is(image_reply_t *reply, const char *word,
+    ngx_uint_t nvalues);
+
 /* the values of an answer from one place on, as fields of a record; NGX_OK,
  * NGX_DECLINED: there are not so many, or not of that form, and that is said */
 ngx_int_t ngx_image_shared_fields(ngx_image_shared_conf_t *conf,
@@ -86,6 +92,11 @@ void ngx_image_shared_subject(ngx_image_shared_conf_t *conf,
     ngx_image_subject_t *subject, image_record_subject_t *record);
 void ngx_image_shared_subject_limit(ngx_image_shared_conf_t *conf,
     ngx_image_subject_t *subject, image_record_subject_t *record);
+
+/* for a worker's begin and end: the time is asked for now and then */
+void ngx_image_shared_time_init(ngx_image_shared_conf_t *conf,
+    ngx_cycle_t *cycle);
+void ngx_image_shared_time_exit(ngx_image_shared_conf_t *conf);
 
 /* a number as an argument; text has room for NGX_INT64_LEN bytes */
 void ngx_image_shared_decimal(ngx_str_t *value, u_char *text, int64_t n);

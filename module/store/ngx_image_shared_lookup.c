@@ -22,10 +22,10 @@ enum {
 
 static ngx_int_t ngx_image_shared_lookup_send(
     ngx_image_shared_command_t *cmd);
+static ngx_int_t ngx_image_shared_lookup_read(
+    ngx_image_shared_command_t *cmd, image_reply_t *reply);
 static void ngx_image_shared_lookup_done(ngx_image_shared_command_t *cmd,
     ngx_int_t rc, image_reply_t *reply);
-static ngx_int_t ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
-    image_reply_t *reply);
 static ngx_int_t ngx_image_shared_lease(image_str_t *word,
     ngx_image_lease_e *lease);
 static void ngx_image_shared_moment(ngx_image_shared_op_t *op, int64_t at,
@@ -42,6 +42,7 @@ ngx_image_shared_lookup(ngx_image_shared_op_t *op)
     cmd->conf = op->conf;
     cmd->kind = NGX_IMAGE_SHARED_READ;
     cmd->send = ngx_image_shared_lookup_send;
+    cmd->read = ngx_image_shared_lookup_read;
     cmd->done = ngx_image_shared_lookup_done;
     cmd->data = op;
 
@@ -95,30 +96,10 @@ ngx_image_shared_lookup_send(ngx_image_shared_command_t *cmd)
 }
 
 
-static void
-ngx_image_shared_lookup_done(ngx_image_shared_command_t *cmd, ngx_int_t rc,
-    image_reply_t *reply)
-{
-    ngx_image_shared_op_t  *op;
-
-    op = cmd->data;
-    op->rc = rc;
-
-    if (rc == NGX_OK) {
-        op->rc = ngx_image_shared_lookup_read(op, reply);
-
-    } else if (reply == NULL) {
-        op->lease = NGX_IMAGE_LEASE_UNKNOWN;
-    }
-
-    op->handler(op);
-}
-
-
 /* an answer in time and in form: what of it is known */
 
 static ngx_int_t
-ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
+ngx_image_shared_lookup_read(ngx_image_shared_command_t *cmd,
     image_reply_t *reply)
 {
     int64_t                  at, left;
@@ -128,13 +109,16 @@ ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
     image_record_t           record;
     image_record_clock_t     clock;
     image_observation_t     *o;
+    ngx_image_shared_op_t   *op;
     image_record_subject_t   subject;
+
+    op = cmd->data;
 
     /* it may have been given, in whatever form that is said */
 
     op->lease = NGX_IMAGE_LEASE_UNKNOWN;
 
-    if (reply->nvalues != NGX_IMAGE_SHARED_VALUES) {
+    if (!ngx_image_shared_is(reply, "ok", NGX_IMAGE_SHARED_VALUES)) {
         ngx_image_shared_malformed(op->conf, NULL, "the answer");
         return NGX_DECLINED;
     }
@@ -146,7 +130,7 @@ ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
         return NGX_DECLINED;
     }
 
-    clock.now = image_record_number(&fields[NGX_IMAGE_SHARED_NOW]);
+    clock.now = cmd->now;
     clock.floor = image_record_number(&fields[NGX_IMAGE_SHARED_FLOOR]);
     clock.invalid = image_record_number(&fields[NGX_IMAGE_SHARED_INVALID]);
     clock.keep = op->conf->retention;
@@ -218,6 +202,23 @@ ngx_image_shared_lookup_read(ngx_image_shared_op_t *op,
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_image_shared_lookup_done(ngx_image_shared_command_t *cmd, ngx_int_t rc,
+    image_reply_t *reply)
+{
+    ngx_image_shared_op_t  *op;
+
+    op = cmd->data;
+    op->rc = rc;
+
+    if (reply == NULL) {
+        op->lease = NGX_IMAGE_LEASE_UNKNOWN;
+    }
+
+    op->handler(op);
 }
 
 

@@ -5,7 +5,8 @@
  * KEYS[1] is the clock of the prefix.  ARGV[1] comes back as the second value
  * of each answer, so that none is taken for another's; after it are Redis'
  * time and the one to which its clock was ahead.  ARGV[2] is the retention in
- * milliseconds.  All moments are microseconds of Redis' clock, in decimal:
+ * milliseconds, and the last of ARGV the highest time that the host knows of
+ * (image_window.h).  All moments are microseconds of Redis' clock, in decimal:
  * they fit a Lua number, but not its way to write one.
  */
 
@@ -22,9 +23,16 @@
  * What was stored before the clock fell behind looks younger than it is by
  * as much as it fell, also after it has caught up.  So the clock remembers
  * from when on moments can be trusted, and, for the windows of tag keys, the
- * highest time before it fell by more than a second (NGX_IMAGE_ZONE_SLEW): its
- * value is "SEEN FLOOR AHEAD".
+ * highest time before it fell: its value is "SEEN FLOOR AHEAD".
+ *
+ * It may have fallen while nobody asked, and not be behind what was seen.  A
+ * host knows by its own clock, and is believed if that is by more than
+ * IMAGE_WINDOW_SLEW and no more than NGX_IMAGE_SHARED_HIGHEST: for the windows
+ * only, which cost little, as it may be the host's clock that is wrong.
  */
+
+/* microseconds, with the scripts */
+#define NGX_IMAGE_SHARED_HIGHEST  ((int64_t) 3600000000)
 
 #define NGX_IMAGE_SHARED_CLOCK_LUA                                           \
 "local time = redis.call('TIME')\n"                                          \
@@ -35,13 +43,20 @@
 "    return string.format('%.0f', n)\n"                                      \
 "end\n"                                                                      \
 "\n"                                                                         \
-"local seen, floor, ahead = string.match(redis.call('GET', KEYS[1]) or '',\n"\
-"                                        '^(%d+) (%d+) (%d+)$')\n"           \
+"-- of another type it is nothing, and is written over\n"                    \
+"local text = redis.pcall('GET', KEYS[1])\n"                                 \
+"local seen, floor, ahead = string.match(\n"                                 \
+"    type(text) == 'string' and text or '', '^(%d+) (%d+) (%d+)$')\n"        \
 "seen, floor, ahead = tonumber(seen) or 0, tonumber(floor) or 0,\n"          \
 "                     tonumber(ahead) or 0\n"                                \
 "if seen >= 2^53 then seen = 0 end\n"                                        \
 "if floor > seen then floor = 0 end\n"                                       \
-"if ahead > seen then ahead = 0 end\n"                                       \
+"if ahead > math.max(seen, now) + 3600000000 then ahead = 0 end\n"           \
+"\n"                                                                         \
+"local was, highest = ahead, tonumber(ARGV[#ARGV])\n"                        \
+"if highest - now > 1000000 and highest - now <= 3600000000 then\n"          \
+"    ahead = math.max(ahead, highest)\n"                                     \
+"end\n"                                                                      \
 "\n"                                                                         \
 "local function answer(word, ...)\n"                                         \
 "    return { word, ARGV[1], decimal(now), decimal(ahead), ... }\n"          \
@@ -52,9 +67,9 @@
 "end\n"                                                                      \
 "\n"                                                                         \
 "if seen > now then\n"                                                       \
-"    local fell = seen - now > 1000000 and seen or ahead\n"                  \
-"    if floor < seen or ahead < fell then\n"                                 \
-"        floor, ahead = seen, fell\n"                                        \
+"    ahead = math.max(ahead, seen)\n"                                        \
+"    if floor < seen or was < ahead then\n"                                  \
+"        floor = seen\n"                                                     \
 "        redis.call('SET', KEYS[1], value(seen), 'KEEPTTL')\n"               \
 "    end\n"                                                                  \
 "    return answer('behind', decimal(seen))\n"                               \
@@ -117,7 +132,7 @@ NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
  * Lookup or lease.  KEYS[2]: the record, KEYS[3]: the registry's limit,
  * KEYS[4]: when the reference was invalidated, KEYS[5]: the lease.  ARGV: what
  * age in microseconds of a digest is enough, and of a failure; the token of
- * the lease that is wanted otherwise, or empty; its milliseconds.  Nothing is
+ * the lease that is wanted otherwise; its milliseconds.  Nothing is
  * enough where the first is 0, not even that the registry wants to be left
  * alone: then the reader did not believe what there was.  Answers
  *     ok, ARGV[1], now, ahead, floor, invalid, lease, its milliseconds,
@@ -151,9 +166,8 @@ NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
 "\n"                                                                         \
 "local lease, left = 'none', 0\n"                                            \
 "\n"                                                                         \
-"if ARGV[5] ~= '' and not (enough(record[5], want)\n"                        \
-"    or enough(record[9], want_failure)\n"                                   \
-"    or (want > 0 and (tonumber(limit[4]) or 0) > now))\n"                   \
+"if not (enough(record[5], want) or enough(record[9], want_failure)\n"       \
+"        or (want > 0 and (tonumber(limit[4]) or 0) > now))\n"               \
 "then\n"                                                                     \
 "    local owner = redis.pcall('GET', KEYS[5])\n"                            \
 "    left = redis.call('PTTL', KEYS[5])\n"                                   \
@@ -392,6 +406,13 @@ NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
 #define NGX_IMAGE_SHARED_INVALIDATED_LUA                                     \
 NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
 "return answer('ok', decimal(invalidated(KEYS[2])))\n"
+
+
+/* its time, and nothing else */
+
+#define NGX_IMAGE_SHARED_TIME_LUA                                            \
+NGX_IMAGE_SHARED_CLOCK_LUA                                                   \
+"return answer('ok')\n"
 
 
 #endif /* NGX_IMAGE_SHARED_SCRIPTS_H */

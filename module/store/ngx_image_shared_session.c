@@ -18,10 +18,10 @@ enum {
 
 static ngx_int_t ngx_image_shared_session_send(
     ngx_image_shared_command_t *cmd);
+static ngx_int_t ngx_image_shared_session_read(
+    ngx_image_shared_command_t *cmd, image_reply_t *reply);
 static void ngx_image_shared_session_done(ngx_image_shared_command_t *cmd,
     ngx_int_t rc, image_reply_t *reply);
-static ngx_int_t ngx_image_shared_session_read(ngx_image_shared_session_t *s,
-    image_reply_t *reply);
 static void ngx_image_shared_session_about(ngx_image_shared_session_t *s,
     image_record_subject_t *about);
 
@@ -36,6 +36,7 @@ ngx_image_shared_session(ngx_image_shared_session_t *s)
     cmd->conf = s->conf;
     cmd->kind = NGX_IMAGE_SHARED_READ;
     cmd->send = ngx_image_shared_session_send;
+    cmd->read = ngx_image_shared_session_read;
     cmd->done = ngx_image_shared_session_done;
     cmd->data = s;
 
@@ -110,31 +111,30 @@ ngx_image_shared_session_send(ngx_image_shared_command_t *cmd)
 }
 
 
-static void
-ngx_image_shared_session_done(ngx_image_shared_command_t *cmd, ngx_int_t rc,
+static ngx_int_t
+ngx_image_shared_session_read(ngx_image_shared_command_t *cmd,
     image_reply_t *reply)
 {
+    int64_t                      at, ends, invalid;
+    ngx_flag_t                   fresh;
+    const char                  *error;
+    image_str_t                  fields[NGX_IMAGE_SHARED_VALUES];
+    image_moment_t               received;
+    ngx_image_session_t         *bound;
+    image_record_subject_t       about;
     ngx_image_shared_session_t  *s;
 
     s = cmd->data;
 
-    s->rc = (rc == NGX_OK) ? ngx_image_shared_session_read(s, reply)
-                           : NGX_DECLINED;
+    /* it can be bound now only where it was to be */
 
-    s->handler(s);
-}
+    fresh = (s->digest.algorithm != IMAGE_DIGEST_NONE
+             && ngx_image_shared_is(reply, "bound", NGX_IMAGE_SHARED_VALUES));
 
-
-static ngx_int_t
-ngx_image_shared_session_read(ngx_image_shared_session_t *s,
-    image_reply_t *reply)
-{
-    int64_t                  now, at, ends, invalid;
-    const char              *error;
-    image_str_t              fields[NGX_IMAGE_SHARED_VALUES];
-    image_moment_t           received;
-    ngx_image_session_t     *bound;
-    image_record_subject_t   about;
+    if (!fresh && !ngx_image_shared_is(reply, "ok", NGX_IMAGE_SHARED_VALUES)) {
+        ngx_image_shared_malformed(s->conf, NULL, "the answer");
+        return NGX_DECLINED;
+    }
 
     if (ngx_image_shared_fields(s->conf, reply, 0, fields,
                                 NGX_IMAGE_SHARED_VALUES)
@@ -143,23 +143,19 @@ ngx_image_shared_session_read(ngx_image_shared_session_t *s,
         return NGX_DECLINED;
     }
 
-    now = image_record_number(&fields[NGX_IMAGE_SHARED_NOW]);
     ends = image_record_number(&fields[NGX_IMAGE_SHARED_ENDS]);
     invalid = image_record_number(&fields[NGX_IMAGE_SHARED_INVALID]);
 
     ngx_image_shared_session_about(s, &about);
 
     bound = &s->bound;
-    s->fresh = (s->digest.algorithm != IMAGE_DIGEST_NONE
-                && fields[NGX_IMAGE_SHARED_WORD].data[0] == 'b');
+    s->fresh = fresh;
 
     error = image_record_read_session(&bound->digest, &at,
                                       &fields[NGX_IMAGE_SHARED_BOUND],
                                       &about);
 
-    if (error == NULL
-        && (now <= 0 || ends < 0 || invalid < 0 || invalid > now))
-    {
+    if (error == NULL && (ends < 0 || invalid < 0 || invalid > cmd->now)) {
         error = "the time";
     }
 
@@ -167,7 +163,8 @@ ngx_image_shared_session_read(ngx_image_shared_session_t *s,
      * that much later: somebody has kept it, or brought it back */
 
     if (error == NULL && bound->digest.algorithm != IMAGE_DIGEST_NONE
-        && now - at >= 2 * s->conf->retention)
+        && (cmd->now - at >= 2 * s->conf->retention
+            || at - cmd->now >= s->conf->retention))
     {
         error = "digest_at";
     }
@@ -193,22 +190,35 @@ ngx_image_shared_session_read(ngx_image_shared_session_t *s,
 
     ngx_image_now(&received);
 
-    s->now = now;
+    s->now = cmd->now;
     s->received = received.boot;
 
     if (invalid) {
         ngx_image_zone_invalidate(s->conf->zone, &s->subject->reference,
                                   invalid,
-                                  received.boot - (now - invalid));
+                                  received.boot - (cmd->now - invalid));
     }
 
     ends = ngx_min(ends, s->conf->retention / 1000);
 
     bound->until = s->command.sent.boot + ends * 1000;
-    bound->at.boot = s->command.sent.boot - (now - at);
-    bound->at.wall = s->command.sent.wall - (now - at);
+    bound->at.boot = s->command.sent.boot - (cmd->now - at);
+    bound->at.wall = s->command.sent.wall - (cmd->now - at);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_image_shared_session_done(ngx_image_shared_command_t *cmd, ngx_int_t rc,
+    image_reply_t *reply)
+{
+    ngx_image_shared_session_t  *s;
+
+    s = cmd->data;
+    s->rc = rc;
+
+    s->handler(s);
 }
 
 

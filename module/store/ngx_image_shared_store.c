@@ -45,6 +45,8 @@ static ngx_int_t ngx_image_shared_args_limit(ngx_image_shared_task_t *task,
 static ngx_int_t ngx_image_shared_mac(image_record_subject_t *subject,
     image_record_e kind, ngx_str_t *value, int64_t at, int64_t from,
     u_char *text, ngx_str_t *mac);
+static ngx_int_t ngx_image_shared_task_read(ngx_image_shared_command_t *cmd,
+    image_reply_t *reply);
 static void ngx_image_shared_task_done(ngx_image_shared_command_t *cmd,
     ngx_int_t rc, image_reply_t *reply);
 
@@ -105,6 +107,7 @@ ngx_image_shared_task(ngx_image_shared_conf_t *conf,
     cmd->conf = conf;
     cmd->kind = NGX_IMAGE_SHARED_WRITE;
     cmd->send = ngx_image_shared_task_send;
+    cmd->read = ngx_image_shared_task_read;
     cmd->done = ngx_image_shared_task_done;
     cmd->data = task;
 
@@ -383,6 +386,16 @@ ngx_image_shared_mac(image_record_subject_t *subject, image_record_e kind,
 
     mac->len = IMAGE_RECORD_MAC;
 
+    return NGX_OK;
+}
+
+
+/* what became of it is of no use here */
+
+static ngx_int_t
+ngx_image_shared_task_read(ngx_image_shared_command_t *cmd,
+    image_reply_t *reply)
+{
     return NGX_OK;
 }
 

@@ -81,10 +81,9 @@ ngx_image_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag)
 
 void
 ngx_image_zone_configure(ngx_image_zone_t *zone, int64_t retention,
-    int64_t unasked, ngx_str_t *source)
+    ngx_str_t *source)
 {
     zone->retention = retention;
-    zone->unasked = unasked;
     zone->source = ngx_crc32_short(source->data, source->len);
 }
 
@@ -137,6 +136,7 @@ ngx_image_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->invalid = NGX_IMAGE_ZONE_VALID;
     sh->invalidated = 0;
     sh->source = zone->source;
+    sh->clock_source = zone->source;
     sh->nonce = (uint64_t) ngx_random() << 32 ^ (uint64_t) ngx_random()
                 ^ (uint64_t) ngx_pid << 16;
 

@@ -65,12 +65,12 @@ ngx_image_zone_t *ngx_image_zone_add(ngx_conf_t *cf, ngx_str_t *name,
     size_t size, void *tag);
 
 /*
- * Before the zone is initialised: how long an observation is kept, and for how
- * long a host may not ask the Redis that it can reach, in microseconds; and
- * the name of that server, for the clock of another is another.
+ * Before the zone is initialised: how long an observation is kept, in
+ * microseconds; and the name of the Redis server, or none, for the clock of
+ * another is another.
  */
 void ngx_image_zone_configure(ngx_image_zone_t *zone, int64_t retention,
-    int64_t unasked, ngx_str_t *source);
+    ngx_str_t *source);
 
 /* the least size that holds a useful number of observations, in bytes */
 size_t ngx_image_zone_least(void);
@@ -198,12 +198,21 @@ ngx_int_t ngx_image_zone_bind(ngx_image_zone_t *zone, ngx_image_id_t *id,
 void ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t time,
     int64_t ahead, int64_t sent);
 
+/* Redis was asked in vain: its clock is carried on without it */
+void ngx_image_zone_clock_away(ngx_image_zone_t *zone);
+
+/* was this Redis asked, or found to be away, within so many microseconds? */
+ngx_flag_t ngx_image_zone_clock_asked(ngx_image_zone_t *zone, int64_t span);
+
+/* the highest time that this host knows of, for Redis to know it, too */
+int64_t ngx_image_zone_clock_highest(ngx_image_zone_t *zone);
+
 /*
  * The number of the tag key's window of so many microseconds now; shared: by
  * Redis' clock, else by this host's.  It never goes below the highest that
  * was used on this host.  -1 where nothing could safely match: this Redis'
- * clock was never seen, or not well enough to tell which of two windows it is
- * in; or the clock was set back, and has not left the window of its highest
+ * clock was never seen, or not lately while it could be, or not well enough to
+ * tell which of two windows it is in; or the clock was set back, and has not left the window of its highest
  * time behind yet.  That window can still be read for as long as it would have
  * lasted, where this host knows when the clock was there; but not written.
  */

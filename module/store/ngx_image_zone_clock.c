@@ -14,18 +14,60 @@ ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t time,
 
     sh = zone->sh;
 
-    /* some other hosts may not have heard of it yet */
-
-    if (ahead) {
-        ahead += zone->unasked;
-    }
-
     ngx_image_zone_lock(zone, &now);
 
     image_window_told(&sh->clock, time, ahead, sent, now.boot);
     sh->clock_source = zone->source;
 
     ngx_image_zone_unlock(zone);
+}
+
+
+void
+ngx_image_zone_clock_away(ngx_image_zone_t *zone)
+{
+    image_moment_t  now;
+
+    ngx_image_zone_lock(zone, &now);
+
+    if (zone->sh->clock_source == zone->source) {
+        image_window_away(&zone->sh->clock, now.boot);
+    }
+
+    ngx_image_zone_unlock(zone);
+}
+
+
+ngx_flag_t
+ngx_image_zone_clock_asked(ngx_image_zone_t *zone, int64_t span)
+{
+    ngx_flag_t      asked;
+    image_moment_t  now;
+
+    ngx_image_zone_lock(zone, &now);
+
+    asked = (zone->sh->clock_source == zone->source
+             && image_window_asked(&zone->sh->clock, span, now.boot));
+
+    ngx_image_zone_unlock(zone);
+
+    return asked;
+}
+
+
+int64_t
+ngx_image_zone_clock_highest(ngx_image_zone_t *zone)
+{
+    int64_t         highest;
+    image_moment_t  now;
+
+    ngx_image_zone_lock(zone, &now);
+
+    highest = image_window_highest(&zone->sh->clock, now.boot);
+
+    ngx_image_zone_unlock(zone);
+
+    return highest;
 }
 
 

@@ -105,7 +105,6 @@ struct ngx_image_zone_s {
     ngx_shm_zone_t           *shm_zone;
     ngx_image_bell_t         *bell;          /* of this worker; or NULL */
     int64_t                   retention;
-    int64_t                   unasked;
     uint32_t                  source;
     unsigned                  torn:1;
 };

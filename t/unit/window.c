@@ -28,14 +28,13 @@ typedef struct {
     int64_t               boot;        /* of it, at 0 */
     int64_t               drift;       /* one in so many */
     int64_t               idle;        /* until then it asks nothing */
-    int64_t               told;        /* 0: never */
     int                   life;        /* it has started anew so often */
 } host_t;
 
 typedef struct {
     int64_t  at;
     host_t  *host;
-    int64_t  sent, late;
+    int64_t  sent, late, highest;
     int64_t  now, ahead;               /* 0: not read yet */
     int      life;
 } answer_t;
@@ -46,9 +45,9 @@ typedef struct {
 
 typedef struct {
     int64_t   t, offset;
-    int64_t   seen, ahead, unasked;
-    int       changed;                 /* since the last question: */
-    int64_t   unnoticed;               /* ... the highest offset before */
+    int64_t   seen, ahead;
+    int64_t   peak;                    /* the highest offset since it is known
+                                          that it was set back */
     host_t    hosts[HOSTS];
     answer_t  answers[ANSWERS];
     int       nanswers;
@@ -58,6 +57,8 @@ typedef struct {
 
 
 static void fixed(void);
+static void unasked(void);
+static void highest(void);
 static int64_t window(image_window_clock_t *clock, int64_t boot);
 static int64_t stored(image_window_clock_t *clock, int64_t boot);
 static void told(image_window_clock_t *clock, int64_t time, int64_t boot);
@@ -89,6 +90,8 @@ main(void)
     number(image_window_length(-S, 60 * S), 0, "a negative window");
 
     fixed();
+    unasked();
+    highest();
 
     found = 0;
     lost = 0;
@@ -174,7 +177,22 @@ fixed(void)
     number(window(&clock, 760 * S), -1, "... and is set back there");
     number(stored(&clock, 860 * S + S), 5, "it has left it behind");
 
+    /* others went on by what it was, for a while */
+
+    memset(&clock, 0, sizeof(clock));
+
+    told(&clock, UNIX + 495 * S, 495 * S);
+    number(stored(&clock, 495 * S), 4, "near the end of a window");
+    told(&clock, UNIX + 200 * S, 496 * S);
+    number(window(&clock, 497 * S), 4, "set back");
+    told(&clock, UNIX + 150 * S, 498 * S);
+    number(window(&clock, 499 * S), 4, "... and once more");
+    number(stored(&clock, 851 * S), -1, "others may have used the next one");
+    number(stored(&clock, 955 * S), 6, "... but not that after it");
+
     /* others were further ahead, and this one did not hear of it */
+
+    memset(&clock, 0, sizeof(clock));
 
     told(&clock, UNIX + 510 * S, 870 * S);
     number(stored(&clock, 870 * S), 5, "a window");
@@ -254,13 +272,92 @@ fixed(void)
     number(stored(&clock, 601 * S), -1, "it comes to that window");
     image_window_told_own(&clock, UNIX + 601 * S, 651 * S);
     number(stored(&clock, 651 * S), 6, "... and leaves it behind");
+    image_window_told_own(&clock, UNIX + 602 * S, 652 * S);
+    number(stored(&clock, 652 * S), 6, "... for good");
 }
 
+
+/* it is carried on for a while, unless it is away */
+
+static void
+unasked(void)
+{
+    image_window_clock_t  clock;
+
+    memset(&clock, 0, sizeof(clock));
+
+    told(&clock, UNIX + 10 * S, 10 * S);
+
+    number(image_window_number(&clock, 4 * S, 1, 15 * S), UNIX / (4 * S) + 3,
+           "a short window");
+    number(image_window_number(&clock, 4 * S, 0, 15 * S), -1,
+           "... in which others may have stored by now");
+    number(image_window_number(&clock, L, 1, 19 * S), UNIX / L, "carried on");
+    number(image_window_number(&clock, L, 0, 19 * S), UNIX / L, "... to read");
+    number(image_window_number(&clock, L, 1, 21 * S), -1, "not for ever");
+    number(image_window_number(&clock, L, 0, 21 * S), -1, "... to read");
+
+    ok(!image_window_asked(&clock, 10 * S, 21 * S), "not asked lately");
+    image_window_away(&clock, 20 * S);
+    ok(image_window_asked(&clock, 10 * S, 21 * S), "asked in vain");
+    number(image_window_number(&clock, L, 1, 21 * S), UNIX / L, "it is away");
+    number(image_window_number(&clock, 4 * S, 0, 21 * S), UNIX / (4 * S) + 5,
+           "... to read a short window");
+    number(image_window_number(&clock, L, 1, 31 * S), -1, "was it?");
+}
+
+
+/* what whoever keeps it should know */
+
+static void
+highest(void)
+{
+    image_window_clock_t  clock;
+
+    memset(&clock, 0, sizeof(clock));
+
+    number(image_window_highest(&clock, 5 * S), 0, "never told");
+
+    told(&clock, UNIX + 10 * S, 10 * S);
+    number(image_window_highest(&clock, 12 * S) - UNIX, 12 * S - 200,
+           "it drifts away");
+    told(&clock, UNIX + 20 * S - 900 * MS, 20 * S);
+    number(image_window_highest(&clock, 20 * S) - UNIX, 20 * S - S / 1000,
+           "corrected");
+    number(stored(&clock, 20 * S), 0, "... not set back");
+    told(&clock, UNIX + 21 * S - 1800 * MS, 21 * S);
+    number(stored(&clock, 21 * S), -1, "set back in two steps");
+    number(image_window_highest(&clock, 22 * S) - UNIX, 22 * S - 1800 * MS - 100,
+           "... and since then");
+
+    told(&clock, UNIX + 500 * S, 30 * S);
+    told(&clock, UNIX + 400 * S, 31 * S);
+    ok(image_window_highest(&clock, 31 * S) > UNIX + 500 * S,
+       "before it was set back");
+    image_window_forget(&clock, 32 * S);
+    ok(image_window_highest(&clock, 32 * S) > UNIX + 500 * S,
+       "... is not forgotten");
+
+    memset(&clock, 0, sizeof(clock));
+
+    image_window_told_own(&clock, UNIX + 10 * S, 10 * S);
+    number(stored(&clock, 10 * S), 0, "its own clock");
+    image_window_told_own(&clock, UNIX + 10 * S + 50 * MS, 10 * S + 950 * MS);
+    number(stored(&clock, 10 * S + 950 * MS), 0, "... corrected");
+    image_window_told_own(&clock, UNIX + 10 * S + 100 * MS,
+                          11 * S + 900 * MS);
+    number(stored(&clock, 11 * S + 900 * MS), -1, "... set back in two steps");
+}
+
+
+/* it is away, so that its clock is carried on */
 
 static int64_t
 window(image_window_clock_t *clock, int64_t boot)
 {
     int64_t  n;
+
+    image_window_away(clock, boot);
 
     n = image_window_number(clock, L, 0, boot);
 
@@ -272,6 +369,8 @@ static int64_t
 stored(image_window_clock_t *clock, int64_t boot)
 {
     int64_t  n;
+
+    image_window_away(clock, boot);
 
     n = image_window_number(clock, L, 1, boot);
 
@@ -308,7 +407,6 @@ simulate(world_t *w, unsigned seed)
 
     state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
 
-    w->unasked = (2 + drawn(20)) * S;
     often = 50 + drawn(450);
     sizes = drawn(4);
 
@@ -317,10 +415,14 @@ simulate(world_t *w, unsigned seed)
         w->hosts[i].drift = (drawn(2) ? 1 : -1) * (25000 + drawn(1000000));
     }
 
-    while (w->t < 300 * S && w->nstored < WRITES && !w->late && !w->lost) {
+    while (w->t < 300 * S && w->nstored < WRITES && !w->late) {
         w->t += 1 + drawn(100 * MS);
 
         deliver(w);
+
+        if (w->lost) {
+            return;
+        }
 
         n = drawn(10 * often);
         h = &w->hosts[drawn(HOSTS)];
@@ -328,31 +430,20 @@ simulate(world_t *w, unsigned seed)
         if (n < 10) {
             span = (1500 + drawn(2000)) * MS;
             span *= 1 + sizes * sizes * sizes;
+            span = drawn(3) ? span : drawn(S);
             span = drawn(3) ? span : -span;
-
-            if (!w->changed || w->offset > w->unnoticed) {
-                w->unnoticed = w->offset;
-            }
-
-            w->changed = 1;
 
             w->offset -= span;
 
         } else if (n < 12) {
             image_window_forget(&h->clock, boot_of(h, w->t));
 
-        } else if (n < 16) {
+        } else if (n < 13) {
             memset(&h->clock, 0, sizeof(h->clock));
-            h->told = 0;
             h->life++;
 
         } else if (n < 40) {
-
-            /* one of them goes on to ask */
-
-            if (h != &w->hosts[0]) {
-                h->idle = w->t + drawn(w->unasked);
-            }
+            h->idle = w->t + drawn(3 * IMAGE_WINDOW_UNASKED);
 
         } else if (drawn(2)) {
             ask(w, h);
@@ -401,20 +492,15 @@ deliver(world_t *w)
         h = answer.host;
 
         if (answer.life == h->life) {
-            image_window_told(&h->clock, answer.now,
-                              answer.ahead ? answer.ahead + w->unasked : 0,
+            image_window_told(&h->clock, answer.now, answer.ahead,
                               answer.sent, boot_of(h, answer.at));
-
-            if (answer.at - answer.late > h->told) {
-                h->told = answer.at - answer.late;
-            }
         }
     }
 }
 
 
-/* what the script in Redis does.  Nobody has asked between two changes: then
- * it may not be behind what it has seen by more than a second */
+/* what the script in Redis does.  Nobody has asked between two changes, and
+ * who asks now was not told before: then nobody can notice */
 
 static void
 look(world_t *w, answer_t *answer)
@@ -423,14 +509,20 @@ look(world_t *w, answer_t *answer)
 
     now = UNIX + answer->at + w->offset;
 
-    if (w->changed) {
-        w->lost = (w->seen - now <= S
-                   && UNIX + answer->at + w->unnoticed - now > S);
-        w->changed = 0;
+    if (answer->highest - now > IMAGE_WINDOW_SLEW
+        && answer->highest > w->ahead)
+    {
+        w->ahead = answer->highest;
     }
 
+    if (w->seen > now || w->ahead > now || w->offset > w->peak) {
+        w->peak = w->offset;
+    }
+
+    w->lost |= (w->peak - w->offset > S);
+
     if (w->seen > now) {
-        if (w->seen - now > S) {
+        if (w->seen > w->ahead) {
             w->ahead = w->seen;
         }
 
@@ -459,13 +551,11 @@ ask(world_t *w, host_t *h)
     a->host = h;
     a->life = h->life;
     a->sent = boot_of(h, w->t);
+    a->highest = image_window_highest(&h->clock, a->sent);
     a->at = w->t + slow();
     a->late = slow();
 }
 
-
-/* a host that knows a failure, which is younger than the window is long, and
- * than "unasked", does not ask */
 
 static void
 use(world_t *w, host_t *h, const int64_t *lengths)
@@ -476,12 +566,6 @@ use(world_t *w, host_t *h, const int64_t *lengths)
 
     length = lengths[drawn(3)];
     write = (int) drawn(2);
-
-    if (h->told == 0 || w->t - h->told >= w->unasked
-        || w->t - h->told >= length)
-    {
-        return;
-    }
 
     n = image_window_number(&h->clock, length, write, boot_of(h, w->t));
 
