@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 
-# A host that knows a failure asks Redis nothing for as long as `negative_ttl`,
-# and does not hear that Redis' clock was set back: it stores in windows that
-# come once more.  So they are no host's, for that much longer.
+# What a host answers may need no question to Redis: it knows a failure, or the
+# registry is not allowed.  It does not go on by what it was told for long: the
+# clock may have been set back meanwhile, and it would store in windows that come
+# once more.  Those that it can have used until then are no host's.
 
 use strict;
 use warnings;
@@ -28,26 +29,31 @@ sub later { $_->advance($_[0]) for $server, $clock; return }
 
 later(90 + $length - fmod($server->time, $length));
 
-my ($one, $two) = map { host() } 1 .. 2;
+my ($one, $two, $three) = map { host() } 1 .. 3;
 my $now = int($server->time / $length);
 
-is_deeply [$_->ask], [$now, 'passed'], 'a window' for $one, $two;
+is_deeply [$_->ask], [$now, 'passed'], 'a window' for $one, $two, $three;
 
 $server->set(wall => $server->{wall} - 5 * $length);
 is_deeply [$one->ask], [$now, 'dropped'], 'set back: one host hears of it';
+
 later(30);
-is_deeply [$two->again], [$now + 1, 'passed'],
-    'another stores in the window after the highest time of Redis';
-is_deeply [$two->ask], [$now + 1, 'dropped'], '... until it hears of it, too';
+
+is +($two->again)[1], 'dropped', 'another knows a failure, and stores nothing';
+is_deeply [$two->ask], [$now + 1, 'dropped'], '... when it has heard of it';
+
+$three->{image} = 'docker.io/library/app:1';
+is +($three->again)[1], 'dropped', 'a registry that is not allowed';
+is_deeply [$three->ask], [$now + 1, 'dropped'], '... when it has heard of it';
 
 later(5 * $length);
 
 is $now + 1, int($server->time / $length), 'the clock comes to it';
 is_deeply [$_->ask], [undef, 'dropped'], 'it is no host\'s'
-    for $one, $two, host();
+    for $one, $two, $three, host();
 
 later($length);
 is_deeply [$_->ask], [$now + 2, 'passed'], 'the next one'
-    for $one, $two, host();
+    for $one, $two, $three, host();
 
 done_testing;

@@ -71,10 +71,11 @@ subtest 'a clock that is none' => sub {
     # it counts as never seen
 
     for my $value ('', 'abc', '12', '1 2', '-5 0 0', '1 2 3 4', '1e99 0 0',
-                   "$seen 0 x", '1 2 3', '99999999999999999 0 0', '9' x 400) {
+                   "$seen 0 x", '1 2 3', '99999999999999999 0 0', '9' x 400,
+                   "$seen 0 9000000000000000") {
         $redis->cli('SET', $clock, $value);
         is resolve($two, $new, 't0')->{status}, 'RESOLVED', "\"$value\"";
-        wait_until { $redis->cli('GET', $clock) =~ /^\d{16} 0 0$/ } 'mended';
+        wait_until { $redis->cli('GET', $clock) =~ /^\d{16} 0 [03]$/ } 'mended';
     }
 
     my ($record) = record($redis, $new);
@@ -91,13 +92,8 @@ subtest 'a clock that is none' => sub {
     $redis->cli('DEL', $clock);
     $redis->cli('RPUSH', $clock, 'x');
     is resolve($two, $new, 't0')->{status}, 'RESOLVED', 'a list';
-    is resolve($two, $new, 't0')->{status}, 'RESOLVED', 'again';
-    is scalar(() = $two->log(qr/\[warn\].*refuses to answer.*WRONGTYPE/)), 1,
-        'said once';
-
-    $redis->cli('DEL', $clock);
-    is resolve($two, $new, 't0')->{status}, 'RESOLVED', 'deleted';
-    $two->wait_for_log(qr/\[notice\].*answers again/);
+    wait_until { $redis->cli('GET', $clock) =~ /^\d{16} 0 0$/ } 'mended';
+    is_deeply [$two->log(qr/refuses to answer/)], [], 'no complaint';
 };
 
 subtest 'a clock that really falls back' => sub {

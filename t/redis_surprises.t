@@ -47,7 +47,7 @@ my @surprises = (
     ['two words', bulk('ok', 1), 'malformed answer'],
     ["another's answer", bulk('ok', 999_999, 1_700_000_000_000_000, 0, 0,
                               0, 'ours', 0, (undef) x 15),
-        'malformed answer'],
+        'a reply to another question'],
     ['RESP3', "%1\r\n+a\r\n:1\r\n", 'Protocol error|another protocol'],
     ['a RESP3 null', "_\r\n", 'Bad|Protocol error|malformed answer'],
 );

@@ -43,6 +43,7 @@ my @ways = (
     ['time 0', digest_at => 0],
     ['a time in words', digest_at => 'now'],
     ['a time below 0', digest_at => -1],
+    ['a time far ahead', digest_at => 9_000_000_000_000_000],
     ['a string', [qw(SET KEY x)]],
     ['a list', [qw(RPUSH KEY x)]],
     ['a hash of something else', [qw(HSET KEY something else)]],

@@ -275,7 +275,7 @@ ngx_image_shared_handler(ngx_image_redis_command_t *redis,
  * What all answers have in common.  NGX_OK: a good one.  NGX_AGAIN: the
  * script was not sent whole, and has to be.  NGX_BUSY: there is nothing in it
  * but the time, as the clock is behind.  NGX_DECLINED: no good, and that is
- * said.  NGX_ERROR: likewise, and it is another's.
+ * said.  NGX_ERROR: it is another's.
  */
 
 static ngx_int_t
@@ -326,12 +326,11 @@ ngx_image_shared_check(ngx_image_shared_command_t *cmd, image_reply_t *reply)
         return NGX_DECLINED;
     }
 
-    /* what comes after it would be another's, too */
+    /* what comes after it would be another's, too; the connection says it */
 
     if (ngx_image_shared_number(&v[NGX_IMAGE_SHARED_SERIAL])
         != (int64_t) cmd->serial)
     {
-        ngx_image_shared_malformed(conf, NULL, "the answer");
         return NGX_ERROR;
     }
 
@@ -391,9 +390,7 @@ ngx_image_shared_clock(ngx_image_shared_command_t *cmd, image_reply_t *reply)
 
     seen = ngx_image_shared_number(&reply->values[NGX_IMAGE_SHARED_SEEN]);
 
-    if (seen <= cmd->now || cmd->ahead < seen
-        || cmd->ahead - seen > NGX_IMAGE_SHARED_HIGHEST)
-    {
+    if (seen <= cmd->now || cmd->ahead - seen > NGX_IMAGE_SHARED_HIGHEST) {
         return NGX_DECLINED;
     }
 
@@ -465,7 +462,7 @@ ngx_image_shared_refused(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
         { "", NULL }
     };
 
-    if (conf->refused & kind) {
+    if (kind == NGX_IMAGE_SHARED_QUIET || (conf->refused & kind)) {
         return;
     }
 

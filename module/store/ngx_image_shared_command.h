@@ -19,7 +19,9 @@
 #define NGX_IMAGE_SHARED_SECOND  ((int64_t) 1000000)
 #define NGX_IMAGE_SHARED_SHA1    40
 
-/* bits of conf->refused: what a command is for */
+/* bits of conf->refused: what a command is for; none: what it is refused is
+ * refused others, who say it */
+#define NGX_IMAGE_SHARED_QUIET   0
 #define NGX_IMAGE_SHARED_READ    1
 #define NGX_IMAGE_SHARED_WRITE   2
 #define NGX_IMAGE_SHARED_NEWS    4

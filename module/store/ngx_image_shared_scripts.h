@@ -23,12 +23,13 @@
  * What was stored before the clock fell behind looks younger than it is by
  * as much as it fell, also after it has caught up.  So the clock remembers
  * from when on moments can be trusted, and, for the windows of tag keys, the
- * highest time before it fell: its value is "SEEN FLOOR AHEAD".
+ * highest time before it fell by more than IMAGE_WINDOW_SLEW: its value is
+ * "SEEN FLOOR AHEAD".
  *
- * It may have fallen while nobody asked, and not be behind what was seen.  A
- * host knows by its own clock, and is believed if that is by more than
- * IMAGE_WINDOW_SLEW and no more than NGX_IMAGE_SHARED_HIGHEST: for the windows
- * only, which cost little, as it may be the host's clock that is wrong.
+ * It may have fallen while nobody asked, or bit by bit, and not be behind what
+ * was seen by so much.  A host knows by its own clock, and is believed up to
+ * NGX_IMAGE_SHARED_HIGHEST: for the windows only, which cost little, as it may
+ * be the host's clock that is wrong.
  */
 
 /* microseconds, with the scripts */
@@ -67,7 +68,9 @@
 "end\n"                                                                      \
 "\n"                                                                         \
 "if seen > now then\n"                                                       \
-"    ahead = math.max(ahead, seen)\n"                                        \
+"    if seen - now > 1000000 then\n"                                         \
+"        ahead = math.max(ahead, seen)\n"                                    \
+"    end\n"                                                                  \
 "    if floor < seen or was < ahead then\n"                                  \
 "        floor = seen\n"                                                     \
 "        redis.call('SET', KEYS[1], value(seen), 'KEEPTTL')\n"               \

@@ -57,7 +57,7 @@ ngx_image_shared_time(ngx_image_shared_conf_t *conf)
     cmd = &conf->time;
 
     cmd->conf = conf;
-    cmd->kind = NGX_IMAGE_SHARED_READ;
+    cmd->kind = NGX_IMAGE_SHARED_QUIET;
     cmd->send = ngx_image_shared_time_send;
     cmd->read = ngx_image_shared_time_read;
     cmd->done = ngx_image_shared_time_done;

@@ -499,8 +499,8 @@ deliver(world_t *w)
 }
 
 
-/* what the script in Redis does.  Nobody has asked between two changes, and
- * who asks now was not told before: then nobody can notice */
+/* what the script in Redis does.  Where it was set back while nobody asked, and
+ * who asks now does not know of it, nobody can notice */
 
 static void
 look(world_t *w, answer_t *answer)
@@ -515,19 +515,17 @@ look(world_t *w, answer_t *answer)
         w->ahead = answer->highest;
     }
 
-    if (w->seen > now || w->ahead > now || w->offset > w->peak) {
+    if (w->seen - now > S || w->ahead > now || w->offset > w->peak) {
         w->peak = w->offset;
     }
 
     w->lost |= (w->peak - w->offset > S);
 
-    if (w->seen > now) {
-        if (w->seen > w->ahead) {
-            w->ahead = w->seen;
-        }
-
-    } else {
+    if (w->seen <= now) {
         w->seen = now;
+
+    } else if (w->seen - now > IMAGE_WINDOW_SLEW && w->seen > w->ahead) {
+        w->ahead = w->seen;
     }
 
     answer->now = now;

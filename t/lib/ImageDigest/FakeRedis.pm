@@ -13,12 +13,12 @@ package ImageDigest::FakeRedis;
 #     $redis->commands;             # how many scripts it was sent
 #     $redis->connections;
 #
-# The greeting is answered well, a subscription and the question what was
-# invalidated meanwhile included, unless the mode begins with "greet"; then each
-# of its commands comes to the callback, too.
+# The greeting is answered well, a subscription and the questions what was
+# invalidated meanwhile and what time it is included, unless the mode begins
+# with "greet"; then each of its commands comes to the callback, too.
 #
 #     script($command);             # 'lookup', 'store', 'limit', 'renew',
-#                                   # 'release', 'session', 'invalidated'
+#                                   # 'release', 'session', 'invalidated', 'time'
 
 use strict;
 use warnings;
@@ -52,7 +52,7 @@ sub start {
 
         while (my $command = _read($socket, \$buffer)) {
             my $greeting = $command->[0] !~ /^EVAL/
-                           || script($command) eq 'invalidated';
+                           || script($command) =~ /^(?:invalidated|time)$/;
 
             unless ($greeting) {
                 open my $out, '>>', "$dir/commands";
@@ -152,9 +152,9 @@ sub script {
     my $nkeys = $command->[2];
     my $argc = @$command - 3 - $nkeys;
 
-    return 'session' if $nkeys == 3 && $argc == 7;
-    return { 3 => 'limit', 4 => 'store', 5 => 'lookup' }->{$nkeys}
-           // { 2 => 'invalidated', 4 => 'renew', 5 => 'release' }->{$argc};
+    return 'session' if $nkeys == 3 && $argc == 8;
+    return { 1 => 'time', 3 => 'limit', 4 => 'store', 5 => 'lookup' }->{$nkeys}
+           // { 3 => 'invalidated', 5 => 'renew', 6 => 'release' }->{$argc};
 }
 
 
@@ -172,6 +172,7 @@ sub miss {
     return bulk('ok', $serial, $now, 0, 0) if $script eq 'invalidated';
     return bulk('ok', $serial, $now, 0, 0, 0, (undef) x 6)
         if $script eq 'session';
+    return bulk('ok', $serial, $now, 0) if $script eq 'time';
     return bulk('stored', $serial, $now, 0) if $script ne 'lookup';
 
     my $lease = @values ? 'none' : 'ours';
