@@ -2,8 +2,8 @@
 
 # What a host answers may need no question to Redis: it knows a failure, or the
 # registry is not allowed.  It does not go on by what it was told for long: the
-# clock may have been set back meanwhile, and it would store in windows that come
-# once more.  Those that it can have used until then are no host's.
+# clock may have been set back meanwhile, and it would store in windows that
+# come once more.  Those that it can have used until then are no host's.
 
 use strict;
 use warnings;

@@ -73,7 +73,8 @@ int image_window_asked(const image_window_clock_t *clock, int64_t span,
 
 /*
  * The time that it is, or was before it was set back, as far as this host
- * knows, or 0: by more than IMAGE_WINDOW_SLEW less is a clock that was set back.
+ * knows, or 0.  A clock that is behind it by more than IMAGE_WINDOW_SLEW was
+ * set back.
  */
 int64_t image_window_highest(const image_window_clock_t *clock, int64_t boot);
 
@@ -88,8 +89,9 @@ void image_window_forget(image_window_clock_t *clock, int64_t boot);
  * The number of the window of a length now.  It never goes below the highest
  * that was used here.  -1 where nothing could safely match: the clock was not
  * asked lately; it may be in either of two windows; or it was set back, and has
- * not left the window of its highest time behind yet.  That window can still be read by who was told
- * the time while it lasted, for as long as it would have, but not written.
+ * not left the window of its highest time behind yet.  That window can still be
+ * read by who was told the time while it lasted, for as long as it would have,
+ * but not written.
  */
 int64_t image_window_number(image_window_clock_t *clock, int64_t length,
     int write, int64_t boot);

@@ -212,9 +212,10 @@ int64_t ngx_image_zone_clock_highest(ngx_image_zone_t *zone);
  * Redis' clock, else by this host's.  It never goes below the highest that
  * was used on this host.  -1 where nothing could safely match: this Redis'
  * clock was never seen, or not lately while it could be, or not well enough to
- * tell which of two windows it is in; or the clock was set back, and has not left the window of its highest
- * time behind yet.  That window can still be read for as long as it would have
- * lasted, where this host knows when the clock was there; but not written.
+ * tell which of two windows it is in; or the clock was set back, and has not
+ * left the window of its highest time behind yet.  That window can still be
+ * read for as long as it would have lasted, where this host knows when the
+ * clock was there; but not written.
  */
 int64_t ngx_image_zone_window(ngx_image_zone_t *zone, ngx_flag_t shared,
     int64_t length, ngx_flag_t write);

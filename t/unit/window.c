@@ -327,8 +327,8 @@ highest(void)
     number(stored(&clock, 20 * S), 0, "... not set back");
     told(&clock, UNIX + 21 * S - 1800 * MS, 21 * S);
     number(stored(&clock, 21 * S), -1, "set back in two steps");
-    number(image_window_highest(&clock, 22 * S) - UNIX, 22 * S - 1800 * MS - 100,
-           "... and since then");
+    number(image_window_highest(&clock, 22 * S) - UNIX,
+           22 * S - 1800 * MS - 100, "... and since then");
 
     told(&clock, UNIX + 500 * S, 30 * S);
     told(&clock, UNIX + 400 * S, 31 * S);

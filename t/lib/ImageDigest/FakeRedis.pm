@@ -18,7 +18,8 @@ package ImageDigest::FakeRedis;
 # with "greet"; then each of its commands comes to the callback, too.
 #
 #     script($command);             # 'lookup', 'store', 'limit', 'renew',
-#                                   # 'release', 'session', 'invalidated', 'time'
+#                                   # 'release', 'session', 'invalidated',
+#                                   # 'time'
 
 use strict;
 use warnings;
