@@ -749,14 +749,15 @@ ngx_http_image_digest_window(ngx_http_image_decision_t *d, u_char *text)
         return 0;
     }
 
+    /* for the next request; or at once, where redis is away */
+
+    if (resolver->shared) {
+        ngx_image_shared_time(resolver->shared);
+    }
+
     number = ngx_image_zone_window(resolver->zone, resolver->shared != NULL,
                                    length * NGX_HTTP_IMAGE_SECOND, !d->read);
     if (number < 0) {
-
-        if (resolver->shared) {
-            ngx_image_shared_time(resolver->shared);
-        }
-
         return 0;
     }
 
