@@ -388,7 +388,7 @@ told(image_window_clock_t *clock, int64_t time, int64_t boot)
 /*
  * Hosts ask for the time, or don't for a while, start anew, and are killed in
  * the critical section; they store in windows, and find what is there.
- * Meanwhile the clock is set, by more than a second.
+ * Meanwhile the clock is set, and corrected.
  */
 
 static void
