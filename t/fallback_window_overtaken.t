@@ -20,6 +20,11 @@ my $now = 1_800_000_050;
 my $ahead = $now + 5 * $length;
 my $gate = tempdir() . '/gate';
 my $origin = ImageDigest::Origin->start;
+
+# what a worker is told that connects late, too
+
+$ImageDigest::FakeRedis::time = $now * 1_000_000;
+
 my $redis = ImageDigest::FakeRedis->start(sub {
     my ($command, $mode) = @_;
 

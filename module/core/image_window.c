@@ -112,7 +112,9 @@ image_window_told_own(image_window_clock_t *clock, int64_t wall, int64_t boot)
 void
 image_window_away(image_window_clock_t *clock, int64_t boot)
 {
-    clock->away = boot;
+    if (!image_window_asked(clock, IMAGE_WINDOW_ANSWERED, boot)) {
+        clock->away = boot;
+    }
 }
 
 
@@ -120,7 +122,7 @@ int
 image_window_asked(const image_window_clock_t *clock, int64_t span,
     int64_t boot)
 {
-    return boot - image_window_max(clock->asked, clock->away) <= span;
+    return boot - clock->asked <= span;
 }
 
 
@@ -168,7 +170,9 @@ image_window_number(image_window_clock_t *clock, int64_t length, int write,
     span = write ? IMAGE_WINDOW_UNASKED
                  : image_window_min(length, IMAGE_WINDOW_UNASKED);
 
-    if (clock->told == 0 || !image_window_asked(clock, span, boot)) {
+    if (clock->told == 0
+        || boot - image_window_max(clock->asked, clock->away) > span)
+    {
         return -1;
     }
 

@@ -25,11 +25,15 @@
  * The shared clock is carried on for so long, unless it was asked in vain.  So
  * whoever did not hear that it was set back did not go further than that.
  */
-#define IMAGE_WINDOW_UNASKED  ((int64_t) 10000000)
+#define IMAGE_WINDOW_UNASKED   ((int64_t) 10000000)
+
+/* whoever asks for this host asks so often that answers get no older: while
+ * one of them is told the time, it is not away, though others ask in vain */
+#define IMAGE_WINDOW_ANSWERED  ((int64_t) 3000000)
 
 /* a clock that is behind by no more, in all, was corrected and not set back:
  * what is found is older than it may be by no more than that */
-#define IMAGE_WINDOW_SLEW     ((int64_t) 1000000)
+#define IMAGE_WINDOW_SLEW      ((int64_t) 1000000)
 
 
 /* zeroed, it was never told */
@@ -39,7 +43,7 @@ typedef struct {
     int64_t  high;         /* ... and the most */
     int64_t  told;         /* boot: when it was told; 0: never */
     int64_t  asked;        /* boot: it was read after that */
-    int64_t  away;         /* boot: ... or could not be */
+    int64_t  away;         /* boot: ... or was asked for in vain */
 
     int64_t  peak;         /* the highest of "low", which drifts away */
     int64_t  peak_at;      /* boot; 0: never */
@@ -64,10 +68,10 @@ typedef struct {
 void image_window_told(image_window_clock_t *clock, int64_t time,
     int64_t ahead, int64_t sent, int64_t boot);
 
-/* it could not be asked */
+/* somebody of this host has asked for it in vain */
 void image_window_away(image_window_clock_t *clock, int64_t boot);
 
-/* was it asked, or is it away, within the span? */
+/* was it read within the span? */
 int image_window_asked(const image_window_clock_t *clock, int64_t span,
     int64_t boot);
 

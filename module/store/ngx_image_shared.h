@@ -44,8 +44,9 @@ struct ngx_image_shared_command_s {
     ngx_int_t                (*read)(ngx_image_shared_command_t *cmd,
                                      image_reply_t *reply);
 
-    /* the end: NGX_OK after a good answer, or NGX_DECLINED, and there may be
-     * a reply all the same */
+    /* the end: NGX_OK after a good answer; NGX_BUSY: redis' clock is behind,
+     * and nothing was done; NGX_DECLINED, and there may be a reply all the
+     * same */
     void                     (*done)(ngx_image_shared_command_t *cmd,
                                      ngx_int_t rc, image_reply_t *reply);
 

@@ -74,19 +74,11 @@ ngx_image_shared_begin(ngx_image_shared_command_t *cmd, ngx_flag_t whole)
 static ngx_int_t
 ngx_image_shared_sent(ngx_image_shared_command_t *cmd)
 {
-    ngx_int_t  rc;
-
     /* before redis reads its clock, so that nothing becomes younger */
 
     ngx_image_now(&cmd->sent);
 
-    rc = cmd->send(cmd);
-
-    if (rc == NGX_DECLINED) {
-        ngx_image_zone_clock_away(cmd->conf->zone);
-    }
-
-    return rc;
+    return cmd->send(cmd);
 }
 
 
@@ -260,12 +252,9 @@ ngx_image_shared_handler(ngx_image_redis_command_t *redis,
     if (rc == NGX_OK || rc == NGX_BUSY) {
         ngx_image_zone_set_shared_clock(cmd->conf->zone, cmd->now, cmd->ahead,
                                         cmd->sent.boot);
-
-    } else {
-        ngx_image_zone_clock_away(cmd->conf->zone);
     }
 
-    cmd->done(cmd, rc == NGX_OK ? NGX_OK : NGX_DECLINED, reply);
+    cmd->done(cmd, rc == NGX_ERROR ? NGX_DECLINED : rc, reply);
 
     return step;
 }
@@ -526,7 +515,7 @@ ngx_image_shared_fields(ngx_image_shared_conf_t *conf,
     image_reply_t *reply, ngx_uint_t from, image_str_t *fields,
     ngx_uint_t n)
 {
-    ngx_uint_t                i;
+    ngx_uint_t            i;
     image_reply_value_t  *v;
 
     if (reply->nvalues < from + n) {

@@ -114,10 +114,6 @@ ngx_image_shared_lookup_read(ngx_image_shared_command_t *cmd,
 
     op = cmd->data;
 
-    /* it may have been given, in whatever form that is said */
-
-    op->lease = NGX_IMAGE_LEASE_UNKNOWN;
-
     if (!ngx_image_shared_is(reply, "ok", NGX_IMAGE_SHARED_VALUES)) {
         ngx_image_shared_malformed(op->conf, NULL, "the answer");
         return NGX_DECLINED;
@@ -214,7 +210,9 @@ ngx_image_shared_lookup_done(ngx_image_shared_command_t *cmd, ngx_int_t rc,
     op = cmd->data;
     op->rc = rc;
 
-    if (reply == NULL) {
+    /* it may have been given, in whatever form that is said; not in an error */
+
+    if (rc == NGX_DECLINED && (reply == NULL || reply->array)) {
         op->lease = NGX_IMAGE_LEASE_UNKNOWN;
     }
 

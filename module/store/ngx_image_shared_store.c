@@ -396,7 +396,21 @@ static ngx_int_t
 ngx_image_shared_task_read(ngx_image_shared_command_t *cmd,
     image_reply_t *reply)
 {
-    return NGX_OK;
+    ngx_uint_t  n;
+
+    static const char  *words[] = {
+        "stored", "void", "older", "renewed", "lost", "released"
+    };
+
+    for (n = 0; n < sizeof(words) / sizeof(words[0]); n++) {
+        if (ngx_image_shared_is(reply, words[n], NGX_IMAGE_SHARED_MORE)) {
+            return NGX_OK;
+        }
+    }
+
+    ngx_image_shared_malformed(cmd->conf, NULL, "the answer");
+
+    return NGX_DECLINED;
 }
 
 

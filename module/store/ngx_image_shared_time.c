@@ -7,8 +7,9 @@
 #include <ngx_image_shared_command.h>
 
 
-/* how often, milliseconds: twice that is as old as what is known gets, and
- * windows that are not longer may not be read (image_window.h) */
+/* how often, milliseconds: twice that is as old as what is known gets, which is
+ * less than IMAGE_WINDOW_ANSWERED, and windows that are not longer may not be
+ * read */
 #define NGX_IMAGE_SHARED_TICK  1000
 
 
@@ -63,6 +64,10 @@ ngx_image_shared_time(ngx_image_shared_conf_t *conf)
     cmd->done = ngx_image_shared_time_done;
 
     conf->asked = (ngx_image_shared_begin(cmd, 0) == NGX_OK);
+
+    if (!conf->asked) {
+        ngx_image_zone_clock_away(conf->zone);
+    }
 }
 
 
@@ -90,7 +95,14 @@ static void
 ngx_image_shared_time_done(ngx_image_shared_command_t *cmd, ngx_int_t rc,
     image_reply_t *reply)
 {
-    cmd->conf->asked = 0;
+    ngx_image_shared_conf_t  *conf;
+
+    conf = cmd->conf;
+    conf->asked = 0;
+
+    if (rc == NGX_DECLINED) {
+        ngx_image_zone_clock_away(conf->zone);
+    }
 }
 
 

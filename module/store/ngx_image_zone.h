@@ -198,10 +198,11 @@ ngx_int_t ngx_image_zone_bind(ngx_image_zone_t *zone, ngx_image_id_t *id,
 void ngx_image_zone_set_shared_clock(ngx_image_zone_t *zone, int64_t time,
     int64_t ahead, int64_t sent);
 
-/* Redis was asked in vain: its clock is carried on without it */
+/* this worker has asked for Redis' time in vain: unless others are told it, it
+ * is carried on without Redis */
 void ngx_image_zone_clock_away(ngx_image_zone_t *zone);
 
-/* was this Redis asked, or found to be away, within so many microseconds? */
+/* was the clock of this Redis read within so many microseconds? */
 ngx_flag_t ngx_image_zone_clock_asked(ngx_image_zone_t *zone, int64_t span);
 
 /* the highest time that this host knows of, for Redis to know it, too */

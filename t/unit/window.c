@@ -297,9 +297,13 @@ unasked(void)
     number(image_window_number(&clock, L, 1, 21 * S), -1, "not for ever");
     number(image_window_number(&clock, L, 0, 21 * S), -1, "... to read");
 
-    ok(!image_window_asked(&clock, 10 * S, 21 * S), "not asked lately");
+    ok(image_window_asked(&clock, S, 11 * S - 100), "read lately");
+    ok(!image_window_asked(&clock, S, 11 * S), "... not any more");
+    image_window_away(&clock, 12 * S);
+    number(image_window_number(&clock, S, 0, 12 * S), -1,
+           "one has asked in vain, but another was answered");
     image_window_away(&clock, 20 * S);
-    ok(image_window_asked(&clock, 10 * S, 21 * S), "asked in vain");
+    ok(!image_window_asked(&clock, S, 20 * S), "asked in vain, but asked");
     number(image_window_number(&clock, L, 1, 21 * S), UNIX / L, "it is away");
     number(image_window_number(&clock, 4 * S, 0, 21 * S), UNIX / (4 * S) + 5,
            "... to read a short window");

@@ -15,7 +15,8 @@ package ImageDigest::FakeRedis;
 #
 # The greeting is answered well, a subscription and the questions what was
 # invalidated meanwhile and what time it is included, unless the mode begins
-# with "greet"; then each of its commands comes to the callback, too.
+# with "greet"; then each of its commands comes to the callback, too, and after
+# the socket what a good answer to it is.
 #
 #     script($command);             # 'lookup', 'store', 'limit', 'renew',
 #                                   # 'release', 'session', 'invalidated',
@@ -61,9 +62,10 @@ sub start {
                 close $out;
             }
 
+            my $good = $greeting ? _greet($command, $subscribed) : undef;
             my $bytes = $greeting && $mode->() !~ /^greet/
-                ? _greet($command, $subscribed)
-                : $answer->($command, $mode->(), $socket);
+                ? $good
+                : $answer->($command, $mode->(), $socket, $good);
 
             $subscribed ||= $command->[0] eq 'SSUBSCRIBE';
 
