@@ -19,6 +19,9 @@
 /* room for the token of a lease, who has it: "NODE/PID/NUMBER-RANDOM" */
 #define NGX_IMAGE_SHARED_TOKEN   384
 
+/* the bits of ->refused are less */
+#define NGX_IMAGE_SHARED_KINDS   8
+
 
 typedef struct ngx_image_shared_conf_s  ngx_image_shared_conf_t;
 
@@ -83,11 +86,14 @@ struct ngx_image_shared_conf_s {
     unsigned                    asked:1;     /* ... is under way */
     unsigned                    in_step:1;   /* no invalidation was missed */
 
-    /* what is said once in the log, until it is over */
-    time_t                      malformed;   /* when it was said */
+    /* what the log was told, and not yet that it is over; and when */
     unsigned                    clock_behind:1;
     unsigned                    refused:3;   /* a bit for each kind of
                                                 command */
+    time_t                      said_behind;
+    time_t                      said_refused[NGX_IMAGE_SHARED_KINDS];
+                                             /* by the bit */
+    time_t                      said_malformed;
 };
 
 

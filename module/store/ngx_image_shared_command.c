@@ -10,7 +10,7 @@
 #include <ngx_sha1.h>
 
 
-/* a malformed record is said at most once in so many seconds */
+/* the same is said at most once in so many seconds */
 #define NGX_IMAGE_SHARED_SAY   60
 
 /* in the answer "behind" */
@@ -38,6 +38,7 @@ static void ngx_image_shared_behind(ngx_image_shared_conf_t *conf,
     int64_t behind);
 static void ngx_image_shared_refused(ngx_image_shared_conf_t *conf,
     ngx_uint_t kind, image_str_t *error);
+static ngx_flag_t ngx_image_shared_say(time_t *said);
 static int64_t ngx_image_shared_number(image_reply_value_t *v);
 
 
@@ -406,7 +407,7 @@ ngx_image_shared_is(image_reply_t *reply, const char *word,
 static void
 ngx_image_shared_behind(ngx_image_shared_conf_t *conf, int64_t behind)
 {
-    if (conf->clock_behind) {
+    if (conf->clock_behind || !ngx_image_shared_say(&conf->said_behind)) {
         return;
     }
 
@@ -451,7 +452,9 @@ ngx_image_shared_refused(ngx_image_shared_conf_t *conf, ngx_uint_t kind,
         { "", NULL }
     };
 
-    if (kind == NGX_IMAGE_SHARED_QUIET || (conf->refused & kind)) {
+    if (kind == NGX_IMAGE_SHARED_QUIET || (conf->refused & kind)
+        || !ngx_image_shared_say(&conf->said_refused[kind]))
+    {
         return;
     }
 
@@ -487,15 +490,9 @@ void
 ngx_image_shared_malformed(ngx_image_shared_conf_t *conf, ngx_str_t *name,
     const char *what)
 {
-    time_t  now;
-
-    now = ngx_time();
-
-    if (conf->malformed && now - conf->malformed < NGX_IMAGE_SHARED_SAY) {
+    if (!ngx_image_shared_say(&conf->said_malformed)) {
         return;
     }
-
-    conf->malformed = now;
 
     if (name == NULL) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
@@ -507,6 +504,23 @@ ngx_image_shared_malformed(ngx_image_shared_conf_t *conf, ngx_str_t *name,
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "image digest: malformed record of \"%V\" in redis \"%V\", "
                   "it counts as a miss: %s", name, &conf->redis.name, what);
+}
+
+
+static ngx_flag_t
+ngx_image_shared_say(time_t *said)
+{
+    time_t  now;
+
+    now = ngx_time();
+
+    if (*said && now - *said < NGX_IMAGE_SHARED_SAY) {
+        return 0;
+    }
+
+    *said = now;
+
+    return 1;
 }
 
 
